@@ -1,0 +1,31 @@
+export { Client } from './client.ts'
+export { type Context, currentContext, withContext } from './context.ts'
+export type { Attempt, Driver } from './driver.ts'
+export {
+  codeOf,
+  type ErrorKind,
+  type Failure,
+  InfraError,
+  type ItemResult,
+  isInfraError,
+  type Outcome,
+} from './errors.ts'
+export {
+  type CallOptions,
+  CallPipeline,
+  type ClientOptions,
+  DriverFailure,
+  type MetricNames,
+  type Operation,
+} from './pipeline.ts'
+export type { BreakerOptions, RetryOptions } from './resilience.ts'
+export {
+  type Instrument,
+  jsonLogger,
+  type Labels,
+  type Logger,
+  type MetricsSink,
+  type OperationRecord,
+  type Span,
+  type Tracer,
+} from './telemetry.ts'
