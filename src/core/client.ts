@@ -1,7 +1,19 @@
 import type { Attempt, Driver } from './driver.ts'
-import { type CallOptions, CallPipeline, type ClientOptions, type MetricNames, type Operation } from './pipeline.ts'
+import {
+  type CallOptions,
+  CallPipeline,
+  type ClientOptions,
+  type MetricNames,
+  type Operation,
+} from './pipeline.ts'
 
-const ping: Operation<void> = { name: 'ping', write: false, idempotent: true, probe: true, decode: () => undefined }
+const ping: Operation<void> = {
+  name: 'ping',
+  write: false,
+  idempotent: true,
+  probe: true,
+  decode: () => undefined,
+}
 
 /** What the portable client of every backend is. */
 export abstract class Client<D extends Driver> {

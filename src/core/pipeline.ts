@@ -206,7 +206,11 @@ export class CallPipeline {
   /** A native error of a call that `run` does not settle: an item of a batch, a stream that broke. */
   failure(operation: Operation, error: unknown): InfraError {
     const failure = this.explain(error, operation.name, true)
-    return this.error(operation, { ...failure, outcome: outcomeOf(operation, failure, true) }, error)
+    return this.error(
+      operation,
+      { ...failure, outcome: outcomeOf(operation, failure, true) },
+      error,
+    )
   }
 
   /** Rejects a call that never starts, because its input is wrong. Counted and logged like any other. */
@@ -263,12 +267,7 @@ export class CallPipeline {
     }
   }
 
-  #log(
-    logger: Logger,
-    call: CallRecord,
-    elapsedMs: number,
-    error: InfraError | undefined,
-  ): void {
+  #log(logger: Logger, call: CallRecord, elapsedMs: number, error: InfraError | undefined): void {
     const record: OperationRecord = {
       component: this.component,
       adapter: this.driver.adapter,

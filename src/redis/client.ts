@@ -26,7 +26,9 @@ type Result<S> = S extends Spec<infer T> ? T : never
 
 /** Each command of `commands` as a method that runs it. */
 export type CommandMethods = {
-  [K in keyof Commands]: (...args: Parameters<Commands[K]>) => Promise<Result<ReturnType<Commands[K]>>>
+  [K in keyof Commands]: (
+    ...args: Parameters<Commands[K]>
+  ) => Promise<Result<ReturnType<Commands[K]>>>
 }
 
 /** Each command of `commands` as a method that adds it to a batch, and its result's type to the batch's. */
@@ -227,7 +229,8 @@ export class Redis extends Client<RedisDriver> {
       const { match, count, type } = options ?? {}
       if (match !== undefined) args.push('MATCH', checkedText(match, 'match'))
       if (count !== undefined) {
-        if (!Number.isSafeInteger(count) || count < 1) throw invalid('count is not a whole number from 1')
+        if (!Number.isSafeInteger(count) || count < 1)
+          throw invalid('count is not a whole number from 1')
         args.push('COUNT', count)
       }
       if (type !== undefined) args.push('TYPE', checkedText(type, 'type'))
@@ -365,8 +368,12 @@ class Batch {
 
   /** One failure for the whole: the first one's kind, and the outcome of all the writes together. */
   #summary(items: readonly ItemResult[], first: InfraError): Failure {
-    const applied = items.some((item, i) => item.status === 'fulfilled' && this.#specs[i]?.operation.write)
-    const unknown = items.some((item) => item.status === 'rejected' && item.reason.outcome !== 'not-applied')
+    const applied = items.some(
+      (item, i) => item.status === 'fulfilled' && this.#specs[i]?.operation.write,
+    )
+    const unknown = items.some(
+      (item) => item.status === 'rejected' && item.reason.outcome !== 'not-applied',
+    )
     const count = items.filter((item) => item.status === 'rejected').length
     return {
       kind: first.kind,

@@ -125,7 +125,8 @@ function list<V>(input: V | readonly V[], what: string, check: (item: V) => Arg)
 }
 
 function pairs(input: Fields, name: string, checkName: (name: Key) => Key): Arg[] {
-  if (typeof input !== 'object' || input === null) throw invalid(`${name}s are not an object or Map`)
+  if (typeof input !== 'object' || input === null)
+    throw invalid(`${name}s are not an object or Map`)
   const args: Arg[] = []
   const entries = input instanceof Map ? input.entries() : Object.entries(input)
   for (const [field, item] of entries) args.push(checkName(field as Key), value(item as Value))
@@ -158,7 +159,8 @@ const callOptionNames = ['signal', 'timeoutMs', 'correlationId']
 /** @internal A misspelt option is an error, not a surprise. */
 export function known<O extends object>(options: O | undefined, ...names: string[]): O | undefined {
   if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null) throw invalid('the options are not an object')
+  if (typeof options !== 'object' || options === null)
+    throw invalid('the options are not an object')
   for (const name of Object.keys(options)) {
     if (!callOptionNames.includes(name) && !names.includes(name)) {
       // The name is the programmer's, not data; still, it could be a pasted value.
@@ -407,7 +409,8 @@ export const commands = {
   /** In bytes; 0 without the key. */
   strlen: (k: Key, options?: CallOptions) => spec(op.strlen, ['STRLEN', key(k)], options),
 
-  hget: (k: Key, f: Key, options?: CallOptions) => spec(op.hget, ['HGET', key(k), field(f)], options),
+  hget: (k: Key, f: Key, options?: CallOptions) =>
+    spec(op.hget, ['HGET', key(k), field(f)], options),
   hgetBytes: (k: Key, f: Key, options?: CallOptions) =>
     spec(op.hgetBytes, ['HGET', key(k), field(f)], options, true),
   /** How many fields are new. A `Map` takes fields of bytes. */
@@ -472,10 +475,13 @@ export const commands = {
   /** How many are new. */
   zadd: (k: Key, members: ScoredMember | readonly ScoredMember[], options?: CallOptions) => {
     const args: Arg[] = ['ZADD', key(k)]
-    const items = Array.isArray(members) ? (members as readonly ScoredMember[]) : [members as ScoredMember]
+    const items = Array.isArray(members)
+      ? (members as readonly ScoredMember[])
+      : [members as ScoredMember]
     if (items.length === 0) throw invalid('members: there is none')
     for (const item of items) {
-      if (typeof item !== 'object' || item === null) throw invalid('a member is not { member, score }')
+      if (typeof item !== 'object' || item === null)
+        throw invalid('a member is not { member, score }')
       args.push(score(item.score, 'the score'), value(item.member, 'the member'))
     }
     return spec(op.zadd, args, options)
@@ -529,7 +535,12 @@ export const commands = {
     if (names.length === 0) throw invalid('streams: there is none')
     args.push('STREAMS', ...names.map(key))
     for (const name of names) args.push(streamId(streams[name] as string))
-    const result: Spec<ReturnType<typeof asStreams>> = { operation: op.xread, args, bytes: false, options }
+    const result: Spec<ReturnType<typeof asStreams>> = {
+      operation: op.xread,
+      args,
+      bytes: false,
+      options,
+    }
     return result
   },
   xlen: (k: Key, options?: CallOptions) => spec(op.xlen, ['XLEN', key(k)], options),
@@ -538,7 +549,12 @@ export const commands = {
     spec(op.xdel, ['XDEL', key(k), ...list(ids, 'ids', (id: string) => streamId(id))], options),
 
   /** Lua. Everything that the script touches belongs in `keys`. Needs capability `scripts`. */
-  eval: (script: string, keys: readonly Key[] = [], args: readonly Value[] = [], options?: CallOptions) => {
+  eval: (
+    script: string,
+    keys: readonly Key[] = [],
+    args: readonly Value[] = [],
+    options?: CallOptions,
+  ) => {
     if (typeof script !== 'string' || script === '') throw invalid('the script is not a string')
     const all: Arg[] = ['EVAL', text(script, 'the script'), keys.length]
     for (const k of keys) all.push(key(k))
@@ -611,7 +627,9 @@ export function isRead(name: string): boolean {
   return reads.has(name)
 }
 
-const waits = new Set('BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF'.split(' '))
+const waits = new Set(
+  'BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF'.split(' '),
+)
 
 /** True if the server may hold back the reply, and with it every reply behind it. */
 export function isBlocking(args: readonly Arg[]): boolean {
@@ -644,7 +662,8 @@ export function raw(
   options?: CallOptions & { readonly bytes?: boolean | undefined },
 ): Spec<Reply> {
   known(options, 'bytes')
-  if (!Array.isArray(args) || args.length === 0) throw invalid('the command is not a list of arguments')
+  if (!Array.isArray(args) || args.length === 0)
+    throw invalid('the command is not a list of arguments')
   const [first, ...rest] = args as Value[]
   if (typeof first !== 'string' || !/^[A-Za-z][\w.|-]{0,63}$/.test(first)) {
     throw invalid('the command has no name')

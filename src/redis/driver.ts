@@ -63,15 +63,7 @@ export interface RedisDriver extends Driver {
    * Runs several together, in order; not atomic unless `atomic` (MULTI/EXEC). An item that failed is an
    * `Error` in its place. Rejects only if nothing is known of any item, or if EXEC was refused as a whole.
    */
-  batch(
-    commands: readonly Command[],
-    atomic: boolean,
-    attempt: Attempt,
-  ): Promise<(Reply | Error)[]>
+  batch(commands: readonly Command[], atomic: boolean, attempt: Attempt): Promise<(Reply | Error)[]>
   /** Resolves when the server has confirmed every channel. */
-  subscribe(
-    channels: readonly string[],
-    patterns: boolean,
-    attempt: Attempt,
-  ): Promise<Subscription>
+  subscribe(channels: readonly string[], patterns: boolean, attempt: Attempt): Promise<Subscription>
 }

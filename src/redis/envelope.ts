@@ -15,7 +15,12 @@ export const maxSealedArgs = 7000
 
 /** The command as an EVAL of text only. */
 export function seal(args: readonly Arg[]): string[] {
-  return ['EVAL', script, '0', ...args.map((arg) => latin1(typeof arg === 'string' ? utf8.encode(arg) : arg))]
+  return [
+    'EVAL',
+    script,
+    '0',
+    ...args.map((arg) => latin1(typeof arg === 'string' ? utf8.encode(arg) : arg)),
+  ]
 }
 
 /** The command inside, if this is one that `seal` wrote. */
