@@ -55,7 +55,8 @@ function formatOne({ code, outcome, retryAfterMs }: WireFailure): string {
   return `${code};${outcome}${retryAfterMs === undefined ? '' : `;${Math.ceil(retryAfterMs)}`}`
 }
 
-const part = /^(?:(\d{1,7})(?:-(\d{1,7}))?=)?([A-Z][A-Z_]{2,40});(not-applied|partial|unknown)(?:;(\d{1,9}))?$/
+const part =
+  /^(?:(\d{1,7})(?:-(\d{1,7}))?=)?([A-Z][A-Z_]{2,40});(not-applied|partial|unknown)(?:;(\d{1,9}))?$/
 
 /** Reads what `formatFailures` wrote; `undefined` for anything else, whoever sent it. */
 export function parseFailures(header: string | null): WireFailures | undefined {
@@ -74,7 +75,7 @@ export function parseFailures(header: string | null): WireFailures | undefined {
     if (from === undefined) whole = failure
     else {
       const end = Number(to ?? from)
-      if (end - Number(from) > 1_000_000) return undefined
+      if (end - Number(from) > 100_000 || items.size > 100_000) return undefined
       for (let i = Number(from); i <= end; i++) items.set(i, failure)
     }
   }
@@ -99,6 +100,9 @@ const kinds: ReadonlySet<string> = new Set<ErrorKind>([
 
 /** `timeout` for `REDIS_TIMEOUT`; `undefined` for a code that this version does not know. */
 export function kindOf(code: string): ErrorKind | undefined {
-  const kind = code.slice(code.indexOf('_') + 1).toLowerCase().replaceAll('_', '-')
+  const kind = code
+    .slice(code.indexOf('_') + 1)
+    .toLowerCase()
+    .replaceAll('_', '-')
   return kinds.has(kind) ? (kind as ErrorKind) : undefined
 }

@@ -9,7 +9,7 @@ export type Reply = string | Uint8Array | number | bigint | null | Reply[]
 export interface Command {
   /** The name first, in upper case: `['SET', 'device:7', 'on']`. */
   readonly args: readonly Arg[]
-  /** Bulk strings come back as `Uint8Array`, not as text. Status replies (`OK`) stay text. */
+  /** Strings come back as `Uint8Array`, status replies (`OK`) included: RESP clients cannot always tell them apart. */
   readonly bytes?: boolean | undefined
 }
 

@@ -1,0 +1,560 @@
+import type { ConnectionOptions } from 'node:tls'
+import type { Cluster, Command as IoredisCommand, Redis } from 'ioredis'
+import { type Attempt, DriverFailure, type Failure, InfraError } from '../../src/core/index.ts'
+import { isBlocking } from '../../src/redis/commands.ts'
+import {
+  type Command,
+  classifyReply,
+  type RedisCapabilities,
+  type RedisDriver,
+  type Reply,
+  ReplyError,
+  type Subscription,
+} from '../../src/redis/index.ts'
+import { commonSlot, formatCursor, joinParts, parseCursor, splitBySlot } from './ioredis/cluster.ts'
+import { Connection, commandClass, type RawReply } from './ioredis/connection.ts'
+import { IoredisSubscription } from './ioredis/subscription.ts'
+
+export interface IoredisOptions {
+  /** `redis://user:password@host:6379/0`, or `rediss://` for TLS. What follows overrides its parts. */
+  url?: string | undefined
+  /** Default `127.0.0.1`. */
+  host?: string | undefined
+  /** Default 6379. */
+  port?: number | undefined
+  username?: string | undefined
+  /** A function is asked for every new connection, and once more when its answer was refused. */
+  password?: string | (() => string | Promise<string>) | undefined
+  /** 0 on a cluster. Default 0. */
+  db?: number | undefined
+  /** `true`, or options for `tls.connect`. */
+  tls?: boolean | ConnectionOptions | undefined
+  /** `true` if the server is a node of a cluster, or the nodes to begin with. */
+  cluster?: boolean | readonly NodeAddress[] | undefined
+  /** From nothing to a connection that answers. Milliseconds, default 5000. */
+  connectTimeoutMs?: number | undefined
+  /** A connection unused for longer is replaced before use. Milliseconds, default 25,000; `Infinity` for never. */
+  maxIdleMs?: number | undefined
+}
+
+type Ioredis = Pick<typeof import('ioredis'), 'Redis' | 'Cluster' | 'Command'>
+type NodeAddress = { readonly host: string; readonly port: number }
+/** What both a lone connection and a cluster's nodes are made with. */
+interface NodeOptions extends NodeAddress {
+  readonly db: number
+  readonly connectTimeout: number
+  readonly lazyConnect: boolean
+  readonly retryStrategy: () => null
+  readonly maxRetriesPerRequest: number
+  readonly autoResendUnfulfilledCommands: boolean
+  readonly autoResubscribe: boolean
+  readonly enableReadyCheck: boolean
+  readonly disableClientInfo: boolean
+  readonly protocol: 2
+  readonly stringNumbers: boolean
+  readonly tls?: ConnectionOptions
+  readonly username?: string
+  readonly password?: string
+}
+
+interface Settings {
+  readonly redis: NodeOptions
+  readonly nodes: NodeAddress[] | undefined
+  readonly password: IoredisOptions['password']
+  readonly connectTimeoutMs: number
+  readonly maxIdleMs: number
+  readonly resource: string
+}
+
+/**
+ * Redis over TCP, by ioredis 6 (`npm install ioredis`), which is loaded on first use. One connection for
+ * commands, one for each blocking command under way, one for each subscription. Node, Bun and Deno.
+ * @throws InfraError `REDIS_CONFIG` for malformed options.
+ */
+export function ioredis(options: IoredisOptions = {}): RedisDriver {
+  return new IoredisDriver(settingsOf(options))
+}
+
+class IoredisDriver implements RedisDriver {
+  readonly adapter = 'ioredis'
+  readonly resource: string
+  readonly capabilities: RedisCapabilities
+  readonly #settings: Settings
+  #library: Promise<Ioredis> | undefined
+  #Command: typeof IoredisCommand | undefined
+  #Sendable: ReturnType<typeof commandClass> | undefined
+  #current: Connection | undefined
+  #opening = false
+  #waiting: { run(connection: Connection): void; fail(error: unknown): void }[] = []
+  readonly #all = new Set<Connection>()
+  readonly #idleBlocking: Connection[] = []
+  readonly #subscriptions = new Set<Subscription>()
+
+  constructor(settings: Settings) {
+    this.#settings = settings
+    this.resource = settings.resource
+    this.capabilities = {
+      bytes: true,
+      exactIntegers: true,
+      scripts: true,
+      blocking: true,
+      subscribe: true,
+      patternSubscribe: true,
+      cancel: true,
+      slots: settings.nodes !== undefined,
+      maxRequestBytes: 512 * 1024 * 1024,
+    }
+  }
+
+  execute(command: Command, attempt: Attempt): Promise<Reply> {
+    if (isBlocking(command.args)) return this.#executeBlocking(command, attempt)
+    const connection = this.#ready()
+    if (connection !== undefined && !this.capabilities.slots) {
+      return connection.send(command, attempt) as Promise<Reply>
+    }
+    return this.#with((connection) => this.#executeOn(connection, command, attempt))
+  }
+
+  async batch(
+    commands: readonly Command[],
+    atomic: boolean,
+    attempt: Attempt,
+  ): Promise<(Reply | Error)[]> {
+    if (atomic) return this.#with((connection) => this.#transaction(connection, commands, attempt))
+    const settled = await this.#with((connection) =>
+      Promise.allSettled(
+        this.capabilities.slots
+          ? this.#executeEach(connection, commands, attempt)
+          : connection.sendAll(commands, attempt),
+      ),
+    )
+    const items = settled.map((item) =>
+      item.status === 'fulfilled' ? (item.value as Reply) : (item.reason as Error),
+    )
+    const first = items[0]
+    if (
+      first instanceof Error &&
+      items.every((i) => i instanceof Error && !(i instanceof ReplyError))
+    ) {
+      throw first
+    }
+    return items
+  }
+
+  async subscribe(
+    channels: readonly string[],
+    patterns: boolean,
+    attempt: Attempt,
+  ): Promise<Subscription> {
+    const library = await this.#load()
+    const redis = { ...(await this.#authenticated()), ...(await this.#anyNode()) }
+    if (attempt.over) throw new DriverFailure({ kind: 'aborted' })
+    const client = new library.Redis(redis)
+    let lastError: unknown
+    client.on('error', (error) => {
+      lastError = error
+    })
+    const subscription = new IoredisSubscription(client)
+    this.#subscriptions.add(subscription)
+    client.once('end', () => this.#subscriptions.delete(subscription))
+    attempt.onCancel = () => void subscription.close()
+    attempt.sent = true
+    try {
+      await (patterns ? client.psubscribe(...channels) : client.subscribe(...channels))
+    } catch (error) {
+      await subscription.close()
+      throw isReply(error) ? new ReplyError(error.message) : (lastError ?? error)
+    }
+    return subscription
+  }
+
+  async ping(attempt: Attempt): Promise<void> {
+    await this.execute({ args: ['PING'] }, attempt)
+  }
+
+  async close(): Promise<void> {
+    for (const subscription of this.#subscriptions) await subscription.close()
+    await Promise.all(Array.from(this.#all, (connection) => connection.close()))
+  }
+
+  /** The `Redis` or `Cluster` that commands go over now. It is replaced when its connection is lost. */
+  async native(): Promise<Redis | Cluster> {
+    return this.#with(async (connection) => connection.client)
+  }
+
+  classify(error: unknown): Failure {
+    if (error instanceof ReplyError) return classifyReply(error.message)
+    if (isReply(error)) return classifyReply(error.message)
+    const { code, message } = error as { code?: unknown; message?: unknown }
+    if (typeof code === 'string') {
+      if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+        return { kind: 'config', detail: 'ioredis is not installed; run: npm install ioredis' }
+      }
+      if (/CERT|TLS|SSL|SELF_SIGNED|UNABLE_TO/.test(code)) {
+        return { kind: 'config', detail: `the TLS connection was refused (${code})`, cause: error }
+      }
+      // A socket's error names the address at most.
+      return { kind: 'unavailable', detail: `the connection failed (${code})`, cause: error }
+    }
+    if (typeof message === 'string' && /^Unknown RESP type|Protocol error/.test(message)) {
+      return { kind: 'internal' }
+    }
+    return { kind: 'unavailable', detail: 'the connection was lost' }
+  }
+
+  // Connections --------------------------------------------------------------------------------
+
+  /** The connection for commands, if it can take one now. */
+  #ready(): Connection | undefined {
+    const connection = this.#current
+    if (connection === undefined || connection.ended || connection.retired) return undefined
+    if (connection.pending === 0 && connection.stale(this.#settings.maxIdleMs)) {
+      connection.retire()
+      return undefined
+    }
+    return connection
+  }
+
+  /** Runs at once if there is a connection; otherwise in the order of the calls when there is. */
+  #with<T>(use: (connection: Connection) => Promise<T>): Promise<T> {
+    const connection = this.#waiting.length === 0 ? this.#ready() : undefined
+    if (connection !== undefined) return use(connection)
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({
+        run: (connection) => use(connection).then(resolve, reject),
+        fail: reject,
+      })
+      if (!this.#opening) void this.#replace()
+    })
+  }
+
+  async #replace(): Promise<void> {
+    this.#opening = true
+    let failure: unknown
+    try {
+      this.#current = await this.#open()
+    } catch (error) {
+      failure = error
+    }
+    this.#opening = false
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { run, fail } of waiting) {
+      if (failure === undefined) run(this.#current as Connection)
+      else fail(failure)
+    }
+  }
+
+  async #open(): Promise<Connection> {
+    const first = await this.#create()
+    if (typeof this.#settings.password !== 'function') return first
+    // A refused password may have been replaced since it was given: ask for it once more.
+    await first.client.connect().catch(() => {})
+    return isAuthError(first.lastError) ? this.#create() : first
+  }
+
+  async #create(): Promise<Connection> {
+    const library = await this.#load()
+    const redis = await this.#authenticated()
+    const { nodes, connectTimeoutMs } = this.#settings
+    const client =
+      nodes === undefined
+        ? new library.Redis(redis)
+        : new library.Cluster([...nodes], {
+            redisOptions: redis,
+            lazyConnect: true,
+            clusterRetryStrategy: () => null,
+            // ioredis would send what was in flight on a lost connection a second time.
+            retryDelayOnFailover: 0,
+            retryDelayOnClusterDown: 0,
+            slotsRefreshTimeout: connectTimeoutMs,
+          })
+    this.#Command ??= library.Command
+    this.#Sendable ??= commandClass(library.Command)
+    const connection = new Connection(client, this.#Sendable, connectTimeoutMs)
+    this.#all.add(connection)
+    client.once('end', () => this.#all.delete(connection))
+    return connection
+  }
+
+  /** Memoised, but not its failure: what is installed meanwhile is found. */
+  #load(): Promise<Ioredis> {
+    if (this.#library === undefined) {
+      const library: Promise<Ioredis> = import('ioredis')
+      this.#library = library
+      library.catch(() => {
+        this.#library = undefined
+      })
+    }
+    return this.#library
+  }
+
+  async #authenticated(): Promise<NodeOptions> {
+    const { redis, password } = this.#settings
+    if (typeof password !== 'function') return redis
+    return { ...redis, password: await password() }
+  }
+
+  /** Publishing reaches every node of a cluster, so a subscription needs but one. */
+  async #anyNode(): Promise<Partial<NodeAddress>> {
+    if (!this.capabilities.slots) return {}
+    return this.#with(async (connection) => {
+      await this.#clusterReady(connection)
+      const { host, port } = this.#masters(connection)[0]?.options ?? {}
+      return { ...(host && { host }), ...(port && { port }) }
+    })
+  }
+
+  // Blocking commands --------------------------------------------------------------------------
+
+  /** On a connection of its own, which is closed if the caller gives up: that is what stops the server. */
+  async #executeBlocking(command: Command, attempt: Attempt): Promise<Reply> {
+    let connection = this.#idleBlocking.pop()
+    while (
+      connection !== undefined &&
+      (connection.ended || connection.stale(this.#settings.maxIdleMs))
+    ) {
+      connection.retire()
+      connection = this.#idleBlocking.pop()
+    }
+    connection ??= await this.#open()
+    if (attempt.over) {
+      this.#idleBlocking.push(connection)
+      throw new DriverFailure({ kind: 'aborted' })
+    }
+    const reply = connection.send(command, attempt)
+    const taken = connection
+    attempt.onCancel = () => taken.client.disconnect()
+    try {
+      return (await reply) as Reply
+    } finally {
+      if (!attempt.over) this.#idleBlocking.push(connection)
+    }
+  }
+
+  // Cluster ------------------------------------------------------------------------------------
+
+  #executeOn(connection: Connection, command: Command, attempt: Attempt): Promise<Reply> {
+    if (!this.capabilities.slots) return connection.send(command, attempt) as Promise<Reply>
+    return this.#executeEach(connection, [command], attempt)[0] as Promise<Reply>
+  }
+
+  #executeEach(
+    connection: Connection,
+    commands: readonly Command[],
+    attempt: Attempt,
+  ): Promise<Reply>[] {
+    const Native = this.#Command as typeof IoredisCommand
+    const plans = commands.map((command) => ({ command, parts: splitBySlot(command, Native) }))
+    const flat = plans.flatMap(
+      ({ command, parts }) => parts?.map((part) => part.command) ?? [command],
+    )
+    if (flat.some(({ args }) => args[0] === 'SCAN')) {
+      return commands.map((command) =>
+        command.args[0] === 'SCAN'
+          ? this.#scan(connection, command, attempt)
+          : (this.#executeEach(connection, [command], attempt)[0] as Promise<Reply>),
+      )
+    }
+    const replies = connection.sendAll(flat, attempt) as Promise<Reply>[]
+    let next = 0
+    return plans.map(({ parts }) => {
+      if (parts === undefined) return replies[next++] as Promise<Reply>
+      const own = replies.slice(next, next + parts.length)
+      next += parts.length
+      return joined(parts, own)
+    })
+  }
+
+  async #scan(connection: Connection, command: Command, attempt: Attempt): Promise<Reply> {
+    const [, cursor, ...rest] = command.args
+    const { own, node } = parseCursor(String(cursor))
+    await this.#clusterReady(connection)
+    const masters = this.#masters(connection)
+    const master = masters[node]
+    if (master === undefined) {
+      throw new DriverFailure({
+        kind: 'unavailable',
+        detail: 'the cluster changed during the scan; begin again',
+      })
+    }
+    const reply = await connection.send(
+      { ...command, args: ['SCAN', own, ...rest] },
+      attempt,
+      master,
+    )
+    const [nextCursor, keys] = reply as [Reply, Reply]
+    const text =
+      nextCursor instanceof Uint8Array ? new TextDecoder().decode(nextCursor) : String(nextCursor)
+    const next = formatCursor(text, node, masters.length)
+    return [command.bytes ? new TextEncoder().encode(next) : next, keys]
+  }
+
+  #masters(connection: Connection): Redis[] {
+    const address = ({ options }: Redis) => `${options.host}:${options.port}`
+    return (connection.client as Cluster)
+      .nodes('master')
+      .sort((a, b) => (address(a) < address(b) ? -1 : 1))
+  }
+
+  async #clusterReady({ client }: Connection): Promise<void> {
+    if (client.status === 'ready') return
+    if (client.status === 'wait') await client.connect()
+    else
+      await new Promise<void>((resolve, reject) => {
+        client.once('ready', () => resolve())
+        client.once('end', () => reject(new Error('the cluster could not be reached')))
+      })
+  }
+
+  // Transactions -------------------------------------------------------------------------------
+
+  /** MULTI to EXEC in one write: on a connection that callers share nothing may come between. */
+  async #transaction(
+    connection: Connection,
+    commands: readonly Command[],
+    attempt: Attempt,
+  ): Promise<(Reply | Error)[]> {
+    let route: { slot: number } | undefined
+    if (this.capabilities.slots) {
+      route = { slot: commonSlot(commands, this.#Command as typeof IoredisCommand) }
+      await this.#clusterReady(connection)
+    }
+    // Bytes of text and of binary replies differ by command, so EXEC's reply is taken as bytes.
+    const exec: Command = { args: ['EXEC'], bytes: true }
+    const replies = connection.sendAll([{ args: ['MULTI'] }, ...commands, exec], attempt, route)
+    const queued = Promise.allSettled(replies.slice(0, -1))
+    const items = (await replies.at(-1)?.finally(() => queued)) as RawReply[] | null
+    if (items === null) throw new DriverFailure({ kind: 'conflict', outcome: 'not-applied' })
+    return items.map((item, i) => (commands[i]?.bytes ? (item as Reply | Error) : asText(item)))
+  }
+}
+
+/** A part that failed leaves the others applied, which only the count of a write shows. */
+async function joined(
+  parts: NonNullable<ReturnType<typeof splitBySlot>>,
+  replies: Promise<Reply>[],
+): Promise<Reply> {
+  const settled = await Promise.allSettled(replies)
+  const failed = settled.find((part) => part.status === 'rejected')
+  if (failed === undefined) {
+    return joinParts(
+      parts,
+      settled.map((part) => (part as PromiseFulfilledResult<Reply>).value),
+    )
+  }
+  if (settled.every((part) => part.status === 'rejected')) throw failed.reason
+  throw new DriverFailure({
+    kind: 'unavailable',
+    outcome: 'partial',
+    detail: 'the keys of some slots could not be reached',
+  })
+}
+
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })
+
+function asText(item: RawReply): Reply | Error {
+  if (item instanceof Uint8Array) return utf8.decode(item)
+  if (Array.isArray(item)) return item.map(asText) as Reply
+  return item as Reply | Error
+}
+
+function isReply(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+function isAuthError(error: unknown): boolean {
+  return isReply(error) && classifyReply(error.message).kind === 'unauthenticated'
+}
+
+// Options ----------------------------------------------------------------------------------------
+
+function settingsOf(options: IoredisOptions): Settings {
+  const known = 'url host port username password db tls cluster connectTimeoutMs maxIdleMs'.split(
+    ' ',
+  )
+  const unknown = Object.keys(options).find((name) => !known.includes(name))
+  if (unknown !== undefined)
+    throw misconfigured(`there is no option of this name; there are ${known.join(', ')}`)
+  const from = options.url === undefined ? {} : parseUrl(options.url)
+  const host = options.host ?? from.host ?? '127.0.0.1'
+  const port = options.port ?? from.port ?? 6379
+  const db = options.db ?? from.db ?? 0
+  const { cluster, connectTimeoutMs = 5000, maxIdleMs = 25_000 } = options
+  if (typeof host !== 'string' || host === '') throw misconfigured('host is not a name or address')
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw misconfigured('port is not from 1 to 65535')
+  if (!Number.isInteger(db) || db < 0) throw misconfigured('db is not a whole number from 0')
+  if (!(connectTimeoutMs > 0)) throw misconfigured('connectTimeoutMs is not above 0')
+  if (!(maxIdleMs > 0)) throw misconfigured('maxIdleMs is not above 0')
+  if (cluster && db !== 0) throw misconfigured('a cluster has only db 0')
+  if (Array.isArray(cluster) && cluster.length === 0)
+    throw misconfigured('cluster: the list of nodes is empty')
+  const tls = options.tls ?? from.tls
+  const username = options.username ?? from.username
+  const password = options.password ?? from.password
+  const redis: NodeOptions = {
+    host,
+    port,
+    db,
+    connectTimeout: connectTimeoutMs,
+    lazyConnect: true,
+    // One connection, one life: what is lost is replaced here, where one knows what may be sent again.
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+    autoResendUnfulfilledCommands: false,
+    autoResubscribe: false,
+    enableReadyCheck: false,
+    disableClientInfo: true,
+    // RESP3 nests raw replies; numbers as strings are the exact ones.
+    protocol: 2,
+    stringNumbers: true,
+    ...(tls && { tls: tls === true ? {} : tls }),
+    ...(username && { username }),
+    ...(typeof password === 'string' && { password }),
+  }
+  const nodes = cluster ? (Array.isArray(cluster) ? [...cluster] : [{ host, port }]) : undefined
+  const resource =
+    nodes?.map((node) => `${node.host}:${node.port}`).join(',') ?? `${host}:${port}/${db}`
+  return { redis, nodes, password, connectTimeoutMs, maxIdleMs, resource }
+}
+
+function parseUrl(text: string): Partial<IoredisOptions & { password: string }> {
+  let url: URL
+  try {
+    url = new URL(text)
+  } catch {
+    throw misconfigured('url is not a URL')
+  }
+  if (url.protocol !== 'redis:' && url.protocol !== 'rediss:') {
+    throw misconfigured('url does not begin with redis:// or rediss://')
+  }
+  const db = url.pathname.slice(1)
+  if (!/^\d*$/.test(db)) throw misconfigured('the path of url is not a database number')
+  return {
+    ...(url.hostname && { host: url.hostname.replace(/^\[|\]$/g, '') }),
+    ...(url.port && { port: Number(url.port) }),
+    ...(url.username && { username: decoded(url.username) }),
+    ...(url.password && { password: decoded(url.password) }),
+    ...(db && { db: Number(db) }),
+    ...(url.protocol === 'rediss:' && { tls: true }),
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    throw misconfigured('the credentials in url are not percent-encoded')
+  }
+}
+
+function misconfigured(detail: string): InfraError {
+  return new InfraError({
+    kind: 'config',
+    component: 'redis',
+    adapter: 'ioredis',
+    operation: 'configure',
+    detail,
+  })
+}

@@ -1,0 +1,240 @@
+import type { Cluster, Command as IoredisCommand, Redis } from 'ioredis'
+import type { Attempt } from '../../../src/core/index.ts'
+import { type Arg, type Command, type Reply, ReplyError } from '../../../src/redis/index.ts'
+
+/** @internal What a reply of ours may hold beside `Reply`: EXEC's items may be errors. */
+export type RawReply = Reply | Error | RawReply[]
+
+interface Settle {
+  resolve(reply: RawReply): void
+  reject(error: unknown): void
+}
+
+/** An ioredis command that can be given up. */
+interface Sendable extends IoredisCommand {
+  /** Nobody waits for the reply any more. */
+  giveUp(): void
+}
+
+type CommandClass = new (
+  connection: Connection,
+  command: Command,
+  attempt: Attempt,
+  settle: Settle,
+) => Sendable
+
+/**
+ * One ioredis client, which never reconnects: when its connection is lost it is finished, and the driver
+ * opens another for the next call. So nothing is ever sent twice, and what was in flight settles at once.
+ */
+export class Connection {
+  readonly client: Redis | Cluster
+  /** Commands that have neither been answered nor given up. */
+  pending = 0
+  /** Counts replies: a connection that times out without having sent any since is dead. */
+  replies = 0
+  ended = false
+  retired = false
+  lastError: unknown
+  readonly #Command: CommandClass
+  #lastUsed = performance.now()
+  #handshake: ReturnType<typeof setTimeout> | undefined
+
+  constructor(client: Redis | Cluster, Command: CommandClass, connectTimeoutMs: number) {
+    this.client = client
+    this.#Command = Command
+    client.on('error', (error) => {
+      this.lastError = error
+    })
+    // ioredis bounds the connecting, but not the wait for the answer to AUTH or CLUSTER SLOTS.
+    this.#handshake = setTimeout(() => {
+      this.lastError = Object.assign(new Error('handshake timed out'), { code: 'ETIMEDOUT' })
+      client.disconnect()
+    }, connectTimeoutMs)
+    this.#handshake.unref()
+    client.once('ready', () => {
+      clearTimeout(this.#handshake)
+      this.lastError = undefined
+    })
+    client.once('end', () => {
+      clearTimeout(this.#handshake)
+      this.ended = true
+    })
+  }
+
+  /**
+   * Connects if need be. Commands sent before it is ready go out, in order, when it is. `node` is one node
+   * of a cluster, to which the command goes whatever its keys.
+   */
+  send(command: Command, attempt: Attempt, node?: Redis): Promise<RawReply> {
+    return new Promise((resolve, reject) => {
+      const before = this.replies
+      const native = new this.#Command(this, command, attempt, { resolve, reject })
+      attempt.onCancel = () => this.#cancel([native], attempt, before)
+      const client = node ?? this.client
+      client.sendCommand(native)
+    })
+  }
+
+  /** Several in one go. `route` keeps them all on one node of a cluster, the one of its slot. */
+  sendAll(
+    commands: readonly Command[],
+    attempt: Attempt,
+    route?: { slot: number },
+  ): Promise<RawReply>[] {
+    const before = this.replies
+    const natives: Sendable[] = []
+    attempt.onCancel = () => this.#cancel(natives, attempt, before)
+    return commands.map(
+      (command) =>
+        new Promise((resolve, reject) => {
+          const native = new this.#Command(this, command, attempt, { resolve, reject })
+          natives.push(native)
+          if (route === undefined) this.client.sendCommand(native)
+          else (this.client as Cluster).sendCommand(native, undefined, route)
+        }),
+    )
+  }
+
+  #cancel(natives: readonly Sendable[], attempt: Attempt, before: number): void {
+    for (const native of natives) native.giveUp()
+    // Time ran out and not one reply came, to whatever command: the connection is dead.
+    if (performance.now() >= attempt.due && this.replies === before) this.retire()
+  }
+
+  begin(): void {
+    this.pending++
+  }
+
+  finish(): void {
+    if (--this.pending > 0) return
+    this.#lastUsed = performance.now()
+    if (this.retired) this.client.disconnect()
+  }
+
+  /** Not for new commands any more; closed as soon as nobody waits for a reply. */
+  retire(): void {
+    this.retired = true
+    if (this.pending === 0) this.client.disconnect()
+  }
+
+  /** Unused for so long that a firewall, or a freeze, may have cut it without a word. */
+  stale(maxIdleMs: number): boolean {
+    return this.pending === 0 && performance.now() - this.#lastUsed > maxIdleMs
+  }
+
+  async close(): Promise<void> {
+    if (this.ended) return
+    const end = new Promise<void>((resolve) => {
+      this.client.once('end', () => resolve())
+    })
+    this.client.disconnect()
+    await end
+  }
+}
+
+const abandoned = '*1\r\n$4\r\nPING\r\n'
+
+/** ioredis' command, with its settlement and its writing made ours. Built when ioredis is loaded, and once. */
+export function commandClass(Base: typeof IoredisCommand): CommandClass {
+  return class extends Base implements Sendable {
+    readonly #connection: Connection
+    readonly #attempt: Attempt
+    #waiting = true
+
+    constructor(connection: Connection, command: Command, attempt: Attempt, settle: Settle) {
+      // No encoding: text is decoded below, since ioredis would make integers and text alike.
+      super(command.args[0] as string, toNative(command.args), { replyEncoding: null })
+      this.#connection = connection
+      this.#attempt = attempt
+      connection.begin()
+      const { resolve, reject } = this
+      this.resolve = (value) => {
+        connection.replies++
+        this.giveUp()
+        settle.resolve(fromNative(value, command.bytes === true))
+        return resolve(value)
+      }
+      this.reject = (error) => {
+        this.giveUp()
+        if (isReplyError(error)) {
+          connection.replies++
+          settle.reject(new ReplyError(error.message))
+        } else {
+          // "Connection is closed" of a connection that never was: say why instead.
+          settle.reject(attempt.sent ? error : (connection.lastError ?? error))
+        }
+        this.promise.catch(() => {})
+        return reject(error)
+      }
+    }
+
+    giveUp(): void {
+      if (!this.#waiting) return
+      this.#waiting = false
+      this.#connection.finish()
+    }
+
+    override toWritable(socket: object): string | Buffer {
+      cork(socket as Corkable)
+      // Queued until the connection was ready, and by now nobody waits: the queue of replies must stay in
+      // step, but the command must not run.
+      if (this.#attempt.over) return abandoned
+      this.#attempt.sent = true
+      return super.toWritable(socket)
+    }
+  }
+}
+
+interface Corkable {
+  cork(): void
+  uncork(): void
+}
+
+/** Sockets that hold back what is written until the tick is over, so that it leaves in one system call. */
+const corked = new Set<Corkable>()
+
+function cork(socket: Corkable): void {
+  if (corked.has(socket)) return
+  socket.cork()
+  corked.add(socket)
+  if (corked.size === 1) process.nextTick(uncorkAll)
+}
+
+function uncorkAll(): void {
+  for (const socket of corked) socket.uncork()
+  corked.clear()
+}
+
+function toNative(args: readonly Arg[]): (string | Buffer)[] {
+  const native: (string | Buffer)[] = []
+  for (let i = 1; i < args.length; i++) {
+    const arg = args[i] as Arg
+    native.push(
+      typeof arg === 'string'
+        ? arg
+        : arg instanceof Uint8Array
+          ? Buffer.from(arg.buffer, arg.byteOffset, arg.byteLength)
+          : String(arg),
+    )
+  }
+  return native
+}
+
+function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError'
+}
+
+/** With `stringNumbers` and no encoding ioredis gives integers as strings, and all strings as Buffers. */
+function fromNative(value: unknown, bytes: boolean): RawReply {
+  if (value instanceof Buffer) return bytes ? new Uint8Array(value) : value.toString()
+  if (typeof value === 'string') return exactInteger(value)
+  if (Array.isArray(value)) return value.map((item) => fromNative(item, bytes))
+  if (isReplyError(value)) return new ReplyError(value.message)
+  return (value ?? null) as RawReply
+}
+
+function exactInteger(digits: string): number | bigint {
+  const number = Number(digits)
+  return Number.isSafeInteger(number) ? number : BigInt(digits)
+}
