@@ -107,8 +107,16 @@ const byText: readonly (readonly [RegExp, Failure])[] = [
   [/NOPERM|no permissions/, { kind: 'forbidden' }],
 ]
 
+/** A command failed inside a script (Redis 7 and later): what the script did before stays done. */
+const inScript = / script: [0-9a-f]{40}, on @user_script:/
+
 /** An error reply in our words. The same for every transport, which is why it lives here. */
 export function classifyReply(message: string): Failure {
+  const failure = meaningOf(message)
+  return inScript.test(message) ? { ...failure, outcome: 'unknown' } : failure
+}
+
+function meaningOf(message: string): Failure {
   const space = message.indexOf(' ')
   const prefix = space === -1 ? message : message.slice(0, space)
   const known = Object.hasOwn(byPrefix, prefix) ? byPrefix[prefix] : undefined
