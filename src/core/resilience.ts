@@ -1,4 +1,4 @@
-import { CircuitState, type IBreaker, SamplingBreaker } from 'cockatiel'
+import { CircuitState, SamplingBreaker } from 'cockatiel'
 
 export interface RetryOptions {
   /** Tries after the first. 0 to 10, default 2. */
@@ -9,9 +9,17 @@ export interface RetryOptions {
   maxMs?: number | undefined
 }
 
+/** What cockatiel's breakers are to us. Its code is bundled here, its types are not: this is the public one. */
+export interface FailureCounter {
+  /** A call succeeded in that `CircuitState`: 0 closed, 2 half-open. */
+  success(state: number): void
+  /** A call failed; true opens the circuit. */
+  failure(state: number): boolean
+}
+
 export interface BreakerOptions {
   /** Counts failures and says when to open: one of cockatiel's breakers. Default: half of at least 50 calls in 10 s. */
-  breaker?: IBreaker | undefined
+  breaker?: FailureCounter | undefined
   /** How long the circuit stays open at first, in milliseconds; doubles with every failed probe. Default 500. */
   halfOpenAfterMs?: number | undefined
   /** Milliseconds, default 30,000. */
@@ -56,7 +64,7 @@ export type BreakerState = 'closed' | 'open' | 'half-open'
  * holds its place no longer than its own deadline, since in workerd a cancelled request never reports back.
  */
 export class Breaker {
-  readonly #counter: IBreaker
+  readonly #counter: FailureCounter
   readonly #halfOpenAfterMs: number
   readonly #maxOpenMs: number
   #openUntil = 0
