@@ -147,25 +147,39 @@ class MemoryDriver implements RedisDriver {
     if (attempt.over) throw new DriverFailure({ kind: 'aborted' })
   }
 
-  #run({ args: [name, ...rest] }: Command, attempt: Attempt): Result | Blocked {
+  #run({ args: [name = '', ...rest] }: Command, attempt: Attempt): Result | Blocked {
     this.#check(attempt)
     attempt.sent = true
     this.#database.tick()
     const args = rest.map(toBinary)
-    return definition(String(name), args).run(this.#database, args)
+    return definition(toBinary(name), args).run(this.#database, args)
   }
 
   #wait({ timeoutMs, retry }: Blocked, attempt: Attempt): Promise<Result> {
-    const { promise, resolve, reject } = Promise.withResolvers<Result>()
-    const waiter = { retry, resolve, reject }
-    this.#waiters.add(waiter)
-    const timer =
-      timeoutMs === 0 ? undefined : setTimeout(resolve, Math.min(timeoutMs, maxTimerMs), null)
-    attempt.onCancel = () => reject(new DriverFailure({ kind: 'aborted' }))
-    return promise.finally(() => {
-      this.#waiters.delete(waiter)
-      clearTimeout(timer)
-      attempt.onCancel = undefined
+    return new Promise((resolve, reject) => {
+      // At once, not in a later microtask: who has left must not be given an item that others want.
+      const leave = () => {
+        this.#waiters.delete(waiter)
+        clearTimeout(timer)
+        attempt.onCancel = undefined
+      }
+      const waiter: Waiter = {
+        retry,
+        resolve(result) {
+          leave()
+          resolve(result)
+        },
+        reject(failure) {
+          leave()
+          reject(failure)
+        },
+      }
+      const timer =
+        timeoutMs === 0
+          ? undefined
+          : setTimeout(waiter.resolve, Math.min(timeoutMs, maxTimerMs), null)
+      attempt.onCancel = () => waiter.reject(new DriverFailure({ kind: 'aborted' }))
+      this.#waiters.add(waiter)
     })
   }
 
@@ -173,9 +187,7 @@ class MemoryDriver implements RedisDriver {
   #serve(): void {
     for (const waiter of this.#waiters) {
       const result = waiter.retry()
-      if (result === undefined) continue
-      this.#waiters.delete(waiter)
-      waiter.resolve(result)
+      if (result !== undefined) waiter.resolve(result)
     }
   }
 }
@@ -198,9 +210,9 @@ function definition(name: string, args: readonly string[]): Definition {
   return (found.arity < 0 ? count < -found.arity : count !== found.arity) ? wrongArity(name) : found
 }
 
-function isAccepted({ args: [name, ...rest] }: Command): boolean {
+function isAccepted({ args: [name = '', ...rest] }: Command): boolean {
   try {
-    definition(String(name), rest.map(toBinary))
+    definition(toBinary(name), rest.map(toBinary))
     return true
   } catch {
     return false

@@ -1,6 +1,6 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { engine, needs } from './index.ts'
-import { startRedis } from './redis.ts'
+import { redisServer, startRedis } from './redis.ts'
 
 const redis = await engine('redis-process')
 const cluster = await engine('redis-cluster')
@@ -27,6 +27,15 @@ test('a stopped Redis is gone, and can be started again where it was', needs(red
   const second = await startRedis({ port: first.port, password: 'p@ss word' })
   expect(second.url).toBe(first.url)
   await second.stop()
+})
+
+test('the Redis that REDIS_URL names is used, and left running', needs(redis), async () => {
+  vi.stubEnv('REDIS_URL', redis.url)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const given = await redisServer()
+  expect(given.url).toBe(redis.url)
+  await given.stop()
+  expect(await redis.command('PING')).toBe('PONG')
 })
 
 test('each node of the cluster owns a third of the slots', needs(cluster), async () => {

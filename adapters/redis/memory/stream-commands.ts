@@ -52,13 +52,9 @@ function reply({ id, fields }: StreamItem): Result {
 function add(db: Database, [key, ...words]: Many): Result {
   const { trim, create, at } = trimOptions(words, true)
   const [id, ...fields] = words.slice(at)
-  // The ID is looked at before the fields are counted.
-  const choose = id === undefined ? undefined : idChooser(id)
-  if (choose === undefined || fields.length === 0 || fields.length % 2 !== 0)
-    return wrongArity('xadd')
-  if (id !== '*' && parseId(id as string, 0n) === 0n) {
-    refuse('ERR The ID specified in XADD must be greater than 0-0')
-  }
+  if (id === undefined) return wrongArity('xadd')
+  const choose = idChooser(id)
+  if (fields.length === 0 || fields.length % 2 !== 0) wrongArity('xadd')
   const existing = db.find(key, stream)
   if (existing === undefined && !create) return null
   const items = existing ?? new Stream()
@@ -78,7 +74,9 @@ function idChooser(text: string): (items: Stream, now: number) => bigint | undef
   if (text === '*') return (items, now) => items.nextId(BigInt(now))
   const auto = /^(\d+)-\*$/.exec(text)?.[1]
   const id = strictId(auto ?? text)
-  return auto === undefined ? () => id : (items) => items.nextIdAt(BigInt(auto))
+  if (auto !== undefined) return (items) => items.nextIdAt(BigInt(auto))
+  if (id === 0n) refuse('ERR The ID specified in XADD must be greater than 0-0')
+  return () => id
 }
 
 /** Redis trims by `~` in whole nodes of its tree, which have so many entries. */
