@@ -17,6 +17,7 @@ import {
   ReplyError,
   type Subscription,
 } from '../../src/redis/index.ts'
+import { type Entry, TickBatcher } from '../../src/redis/tick-batcher.ts'
 import { decodeResult, type Encoded, encodeCommand, maybeRounded, parseJson } from './rest/codec.ts'
 import { SseSubscription } from './rest/sse.ts'
 
@@ -44,25 +45,6 @@ export function rest(options: RestOptions): RedisDriver {
   return new RestDriver(options)
 }
 
-/** One command on its way. */
-interface Entry {
-  readonly encoded: Encoded
-  readonly bytes: boolean
-  readonly attempt: Attempt
-  resolve(reply: Reply): void
-  reject(error: unknown): void
-}
-
-/** What goes out in one request. */
-interface Segment {
-  readonly atomic: boolean
-  readonly entries: Entry[]
-  size: number
-  /** Entries whose callers still wait. */
-  live: number
-  controller: AbortController | undefined
-}
-
 class RestDriver implements RedisDriver {
   readonly adapter = 'rest'
   readonly resource: string
@@ -72,8 +54,7 @@ class RestDriver implements RedisDriver {
   readonly #fetch: typeof fetch
   #token: string | undefined
   #syncToken: string | undefined
-  /** What this tick has issued so far. Never awaited across ticks, and so never across requests of a Worker. */
-  #tick: Segment[] | undefined
+  readonly #batcher: TickBatcher<Encoded>
   readonly #open = new Set<AbortController>()
 
   constructor({ url, token, fetch: injected, maxRequestBytes = 10_000_000, ...rest }: RestOptions) {
@@ -101,47 +82,27 @@ class RestDriver implements RedisDriver {
       slots: false,
       maxRequestBytes,
     }
-  }
-
-  execute(command: Command, attempt: Attempt): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const encoded = encodeCommand(command)
-      const entry: Entry = { encoded, bytes: command.bytes === true, attempt, resolve, reject }
-      const segment = this.#segment(encoded.json.length)
-      segment.entries.push(entry)
-      attempt.onCancel = () => release(segment, 1)
+    this.#batcher = new TickBatcher({
+      maxCommands,
+      maxSize: maxRequestBytes,
+      encode(command) {
+        const encoded = encodeCommand(command)
+        return { encoded, size: encoded.json.length }
+      },
+      send: (entries, atomic, signal) => this.#send(entries, atomic, signal),
     })
   }
 
-  async batch(
+  execute(command: Command, attempt: Attempt): Promise<Reply> {
+    return this.#batcher.execute(command, attempt)
+  }
+
+  batch(
     commands: readonly Command[],
     atomic: boolean,
     attempt: Attempt,
   ): Promise<(Reply | Error)[]> {
-    const encoded = commands.map(encodeCommand)
-    const used = new Map<Segment, number>()
-    const whole = atomic ? this.#segment(0, true) : undefined
-    const replies = commands.map((command, i) => {
-      const item = encoded[i] as Encoded
-      const segment = whole ?? this.#segment(item.json.length)
-      if (segment === whole) grow(segment, item.json.length)
-      used.set(segment, (used.get(segment) ?? 0) + 1)
-      return new Promise<Reply>((resolve, reject) => {
-        const bytes = command.bytes === true
-        segment.entries.push({ encoded: item, bytes, attempt, resolve, reject })
-      })
-    })
-    attempt.onCancel = () => {
-      for (const [segment, count] of used) release(segment, count)
-    }
-    const settled = await Promise.allSettled(replies)
-    const items = settled.map((item) =>
-      item.status === 'fulfilled' ? item.value : (item.reason as Error),
-    )
-    const first = items[0]
-    if (first instanceof Whole) throw first.reason
-    if (first instanceof Error && items.every(isTransportError)) throw first
-    return items
+    return this.#batcher.batch(commands, atomic, attempt)
   }
 
   async subscribe(
@@ -162,7 +123,7 @@ class RestDriver implements RedisDriver {
         `/${patterns ? 'psubscribe' : 'subscribe'}/${path}`,
         undefined,
         [attempt],
-        controller,
+        controller.signal,
         { accept: 'text/event-stream', 'dualport-encoding': 'base64' },
       )
       if (!response.ok) throw await failureOf(response)
@@ -207,87 +168,49 @@ class RestDriver implements RedisDriver {
 
   // Requests -----------------------------------------------------------------------------------
 
-  /** Where the next command of this tick goes. */
-  #segment(size: number, atomic = false): Segment {
-    let tick = this.#tick
-    if (tick === undefined) {
-      tick = []
-      this.#tick = tick
-      const due = tick
-      queueMicrotask(() => {
-        this.#tick = undefined
-        void this.#flush(due)
-      })
-    }
-    const last = tick.at(-1)
-    if (
-      last !== undefined &&
-      !atomic &&
-      !last.atomic &&
-      last.entries.length < maxCommands &&
-      last.size + size <= this.capabilities.maxRequestBytes
-    ) {
-      grow(last, size)
-      return last
-    }
-    const segment: Segment = { atomic, entries: [], size: 0, live: 0, controller: undefined }
-    if (!atomic) grow(segment, size)
-    tick.push(segment)
-    return segment
-  }
-
-  /** One request at most times. Several go one after the other, since the order of the calls is a promise. */
-  async #flush(segments: readonly Segment[]): Promise<void> {
-    for (const segment of segments) await this.#send(segment)
-  }
-
-  async #send(segment: Segment): Promise<void> {
-    const entries = segment.entries.filter((entry) => !entry.attempt.over)
-    if (entries.length === 0) return
-    const controller = new AbortController()
-    segment.controller = controller
-    const single = entries.length === 1 && !segment.atomic
+  async #send(
+    entries: readonly Entry<Encoded>[],
+    atomic: boolean,
+    signal: AbortSignal,
+  ): Promise<(Reply | Error)[]> {
+    const single = entries.length === 1 && !atomic
     const commands = entries.map((entry) => entry.encoded.json)
-    try {
-      const response = await this.#post(
-        single ? '' : segment.atomic ? '/multi-exec' : '/pipeline',
-        single ? (commands[0] as string) : `[${commands.join(',')}]`,
-        entries.map((entry) => entry.attempt),
-        controller,
-      )
-      const failures = parseFailures(response.headers.get(errorHeader))
-      if (!response.ok) throw await failureOf(response, failures)
-      const body = parsed(await response.text())
-      if (single) settle(entries[0] as Entry, body, undefined)
-      else settleAll(entries, body, failures, segment.atomic)
-    } catch (error) {
-      // An error reply to a transaction as a whole is not an item's.
-      const reason = segment.atomic && error instanceof ReplyError ? new Whole(error) : error
-      for (const entry of entries) entry.reject(reason)
-    }
+    const response = await this.#post(
+      single ? '' : atomic ? '/multi-exec' : '/pipeline',
+      single ? (commands[0] as string) : `[${commands.join(',')}]`,
+      entries.map((entry) => entry.attempt),
+      signal,
+    )
+    const failures = parseFailures(response.headers.get(errorHeader))
+    if (!response.ok) throw await failureOf(response, failures)
+    const body = parsed(await response.text())
+    const items = single ? [body] : itemsOf(body, entries.length, atomic)
+    return items.map((item, i) =>
+      replyOf(entries[i] as Entry<Encoded>, item, failures?.items.get(i)),
+    )
   }
 
   async #post(
     path: string,
     body: string | undefined,
     attempts: readonly Attempt[],
-    controller: AbortController,
+    signal: AbortSignal,
     more?: Record<string, string>,
   ): Promise<Response> {
     const known = this.#token !== undefined
-    const response = await this.#postOnce(path, body, attempts, controller, more)
+    const response = await this.#postOnce(path, body, attempts, signal, more)
     // A refused token may have been replaced since it was given: ask once more. A 401 applied nothing.
     if (response.status !== 401 || !known || typeof this.#givenToken !== 'function') return response
     await response.body?.cancel()
     this.#token = undefined
-    return this.#postOnce(path, body, attempts, controller, more)
+    return this.#postOnce(path, body, attempts, signal, more)
   }
 
   async #postOnce(
     path: string,
     body: string | undefined,
     attempts: readonly Attempt[],
-    controller: AbortController,
+    signal: AbortSignal,
     more: Record<string, string> | undefined,
   ): Promise<Response> {
     if (this.#token === undefined && typeof this.#givenToken === 'function') {
@@ -317,7 +240,7 @@ class RestDriver implements RedisDriver {
     const response = await this.#fetch(this.#url + path, {
       method: 'POST',
       headers,
-      signal: controller.signal,
+      signal,
       // A redirect would take the token and the values elsewhere.
       redirect: 'manual',
       ...(body !== undefined && { body }),
@@ -325,29 +248,6 @@ class RestDriver implements RedisDriver {
     this.#syncToken = response.headers.get('upstash-sync-token') ?? this.#syncToken
     return response
   }
-}
-
-/** The reply to a transaction that was refused as a whole. */
-class Whole extends Error {
-  readonly reason: ReplyError
-  constructor(reason: ReplyError) {
-    super()
-    this.reason = reason
-  }
-}
-
-const isTransportError = (item: Reply | Error) =>
-  item instanceof Error && !(item instanceof ReplyError)
-
-function grow(segment: Segment, size: number): void {
-  segment.size += size
-  segment.live++
-}
-
-/** So many callers wait no longer. When none does, the request is pointless. */
-function release(segment: Segment, count: number): void {
-  segment.live -= count
-  if (segment.live <= 0) segment.controller?.abort()
 }
 
 // Replies ----------------------------------------------------------------------------------------
@@ -367,51 +267,34 @@ interface Item {
   readonly error?: unknown
 }
 
-function settle(entry: Entry, body: unknown, failure: WireFailure | undefined): void {
-  try {
-    entry.resolve(replyOf(entry, body, failure))
-  } catch (error) {
-    entry.reject(error)
-  }
+/** @throws ReplyError for a transaction that was refused as a whole */
+function itemsOf(body: unknown, count: number, atomic: boolean): unknown[] {
+  if (Array.isArray(body) && body.length === count) return body
+  const error = (body as Item | null)?.error
+  throw atomic && typeof error === 'string' ? new ReplyError(error) : notRedis()
 }
 
-function settleAll(
-  entries: readonly Entry[],
+function replyOf(
+  { encoded, bytes }: Entry<Encoded>,
   body: unknown,
-  failures: WireFailures | undefined,
-  atomic: boolean,
-): void {
-  if (!Array.isArray(body)) {
-    const error = (body as Item | null)?.error
-    if (atomic && typeof error === 'string') throw new ReplyError(error)
-    throw notRedis()
-  }
-  if (body.length !== entries.length) throw notRedis()
-  entries.forEach((entry, i) => {
-    settle(entry, body[i], failures?.items.get(i))
-  })
-}
-
-/** @throws ReplyError, DriverFailure */
-function replyOf(entry: Entry, body: unknown, failure: WireFailure | undefined): Reply {
-  if (typeof body !== 'object' || body === null) throw notRedis()
+  failure: WireFailure | undefined,
+): Reply | Error {
+  if (typeof body !== 'object' || body === null) return notRedis()
   const { result, error } = body as Item
-  if (error !== undefined) throw itemError(String(error), failure)
-  if (result === undefined) throw notRedis()
+  if (error !== undefined) return itemError(String(error), failure)
+  if (result === undefined) return notRedis()
   let reply: Reply
   try {
-    reply = decodeResult(result, entry.bytes)
+    reply = decodeResult(result, bytes)
   } catch {
-    throw notRedis()
+    return notRedis()
   }
-  if (entry.encoded.sealed && maybeRounded(reply)) {
-    throw new DriverFailure({
-      kind: 'unsupported',
-      outcome: 'unknown',
-      detail: 'an integer beyond 2^53 - 1 does not survive a command with bytes over HTTP',
-    })
-  }
-  return reply
+  if (!encoded.sealed || !maybeRounded(reply)) return reply
+  return new DriverFailure({
+    kind: 'unsupported',
+    outcome: 'unknown',
+    detail: 'an integer beyond 2^53 - 1 does not survive a command with bytes over HTTP',
+  })
 }
 
 /** The engine's own error, unless the gateway says that it is one of its own. */
