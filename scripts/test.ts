@@ -68,13 +68,15 @@ async function runTests(files: readonly string[]): Promise<void> {
   const vitest = await startVitest('test', [...files], {
     watch: false,
     silent: 'passed-only',
-    reporters: [['default', { summary: false }]],
+    reporters: ['minimal'],
   })
   const reasons = new Map<string, number>()
   for (const module of vitest.state.getTestModules()) {
     tally.failed += errorsOutsideTests(module)
     for (const test of module.children.allTests()) {
       const { state } = test.result()
+      const { report } = test.meta()
+      if (report !== undefined) console.log(report)
       tally[state === 'pending' ? 'failed' : state]++
       if (state !== 'skipped') continue
       const reason = skipReason(test)

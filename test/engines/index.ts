@@ -2,13 +2,6 @@ import { afterAll, type SuiteOptions } from 'vitest'
 import { EngineMissing } from './process.ts'
 import { redisServer, startRedis, startRedisCluster } from './redis.ts'
 
-declare module 'vitest' {
-  interface TaskMeta {
-    /** Why a test is skipped: counted by reason at the end of `npm test`. */
-    skipReason?: string
-  }
-}
-
 const engines = {
   /** Any Redis: the one that REDIS_URL names, or a process of our own. Use keys of your own, never FLUSHALL. */
   redis: redisServer,
