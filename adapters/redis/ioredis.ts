@@ -269,6 +269,7 @@ class IoredisDriver implements RedisDriver {
             retryDelayOnClusterDown: 0,
             slotsRefreshTimeout: connectTimeoutMs,
           })
+    if (nodes !== undefined) client.on('+node', keepSlotsNumbers)
     this.#Command ??= library.Command
     this.#Sendable ??= commandClass(library.Command)
     const connection = new Connection(client, this.#Sendable, connectTimeoutMs)
@@ -418,7 +419,8 @@ class IoredisDriver implements RedisDriver {
     let route: { slot: number } | undefined
     if (this.capabilities.slots) {
       route = { slot: commonSlot(commands, this.#Command as typeof IoredisCommand) }
-      await this.#clusterReady(connection)
+      // Not awaited for nothing: calls of the same tick would overtake it.
+      if (connection.client.status !== 'ready') await this.#clusterReady(connection)
     }
     // Bytes of text and of binary replies differ by command, so EXEC's reply is taken as bytes.
     const exec: Command = { args: ['EXEC'], bytes: true }
@@ -449,6 +451,15 @@ async function joined(
     outcome: 'partial',
     detail: 'the keys of some slots could not be reached',
   })
+}
+
+/**
+ * ioredis asks a duplicate of a node for the slots, and counts from the first to the last of a range as
+ * they are given: with `stringNumbers`, '5461' comes after '10922' and the range is empty.
+ */
+function keepSlotsNumbers(node: Redis): void {
+  const duplicate = node.duplicate.bind(node)
+  node.duplicate = (override) => duplicate({ ...override, stringNumbers: false })
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -169,6 +169,16 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
       }
     }
 
+    override getSlot(): number {
+      // The messages of a channel take one way through a cluster, or they would overtake one another.
+      if (this.name === 'PUBLISH') return new Base('GET', this.args.slice(0, 1)).getSlot()
+      const { length } = this.args
+      const slot = super.getSlot()
+      // ioredis writes back the keys that it reads, and so adds those that are missing.
+      this.args.length = length
+      return slot
+    }
+
     giveUp(): void {
       if (!this.#waiting) return
       this.#waiting = false
