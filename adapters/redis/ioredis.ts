@@ -246,11 +246,15 @@ class IoredisDriver implements RedisDriver {
   }
 
   async #open(): Promise<Connection> {
-    const first = await this.#create()
-    if (typeof this.#settings.password !== 'function') return first
-    // A refused password may have been replaced since it was given: ask for it once more.
-    await first.client.connect().catch(() => {})
-    return isAuthError(first.lastError) ? this.#create() : first
+    let connection = await this.#create()
+    if (typeof this.#settings.password === 'function') {
+      // A refused password may have been replaced since it was given: ask for it once more.
+      await connection.client.connect().catch(() => {})
+      if (isAuthError(connection.lastError)) connection = await this.#create()
+    }
+    // Some calls need to know the slots before they can be sent: the others must not overtake them.
+    if (this.capabilities.slots) await this.#clusterReady(connection).catch(() => {})
+    return connection
   }
 
   async #create(): Promise<Connection> {
@@ -398,8 +402,9 @@ class IoredisDriver implements RedisDriver {
       .sort((a, b) => (address(a) < address(b) ? -1 : 1))
   }
 
-  async #clusterReady({ client }: Connection): Promise<void> {
+  async #clusterReady({ client, ended, lastError }: Connection): Promise<void> {
     if (client.status === 'ready') return
+    if (ended) throw lastError ?? new Error('the cluster could not be reached')
     if (client.status === 'wait') await client.connect()
     else
       await new Promise<void>((resolve, reject) => {
@@ -419,8 +424,6 @@ class IoredisDriver implements RedisDriver {
     let route: { slot: number } | undefined
     if (this.capabilities.slots) {
       route = { slot: commonSlot(commands, this.#Command as typeof IoredisCommand) }
-      // Not awaited for nothing: calls of the same tick would overtake it.
-      if (connection.client.status !== 'ready') await this.#clusterReady(connection)
     }
     // Bytes of text and of binary replies differ by command, so EXEC's reply is taken as bytes.
     const exec: Command = { args: ['EXEC'], bytes: true }

@@ -269,6 +269,20 @@ export const ordering: readonly RedisCase[] = [
     },
   },
   {
+    name: 'the first calls of a client keep their order while it connects',
+    async run({ create, key }) {
+      const redis = create()
+      const calls = [
+        redis.append(key(), '1'),
+        redis.transaction().append(key(), '2').get(key()).exec(),
+        redis.append(key(), '3'),
+        redis.pipeline().append(key(), '4').get(key()).exec(),
+        redis.get(key()),
+      ]
+      equal(await Promise.all(calls), [1, [2, '12'], 3, [4, '1234'], '1234'])
+    },
+  },
+  {
     name: 'a call that fails does not disturb those around it',
     async run({ redis, key }) {
       await redis.set(key('text'), 'text')
