@@ -13,7 +13,7 @@ import { type Commands, Database, type Command as Definition } from './memory/da
 import { hashes } from './memory/hash-commands.ts'
 import { keys } from './memory/key-commands.ts'
 import { lists } from './memory/list-commands.ts'
-import { Blocked, type Result, refuse, Status, wrongArity } from './memory/reply.ts'
+import { Blocked, type Result, refuse, wrongArity } from './memory/reply.ts'
 import { sets } from './memory/set-commands.ts'
 import { sortedSets } from './memory/sorted-set-commands.ts'
 import { streams } from './memory/stream-commands.ts'
@@ -222,7 +222,6 @@ function isAccepted({ args: [name = '', ...rest] }: Command): boolean {
 function encode(result: Result, bytes: boolean | undefined): Reply {
   if (typeof result === 'string') return bytes ? toBytes(result) : toText(result)
   if (Array.isArray(result)) return result.map((item) => encode(item, bytes))
-  if (result instanceof Status) return result.text
   if (typeof result !== 'bigint') return result
   const near = Number(result)
   return Number.isSafeInteger(near) ? near : result

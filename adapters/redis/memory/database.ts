@@ -47,7 +47,8 @@ export const stream: Kind<Stream> = {
 }
 
 export function typeOf(value: Value): string {
-  return [string, hash, list, set, sortedSet, stream].find((kind) => kind.is(value))?.name ?? 'none'
+  const kinds = [string, hash, list, set, sortedSet, stream]
+  return (kinds.find((kind) => kind.is(value)) as Kind<Value>).name
 }
 
 /** Epoch milliseconds, beyond 2^53 a bigint; `never` for a key that stays. */
@@ -183,7 +184,7 @@ export class Database {
     return [i > 0 ? (order[i] as Entry).serial : 0, page]
   }
 
-  /** Costs as much as the keys that came since the last time, so that nothing that is gone piles up. */
+  /** Drops what is gone or has expired. After as many new keys as there are old ones, so it is cheap per key. */
   #compact(): void {
     this.#order = this.#order.filter((entry) => this.entry(entry.key) === entry)
     this.#compactAt = 2 * this.#order.length + 64

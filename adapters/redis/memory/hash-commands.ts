@@ -1,6 +1,6 @@
 import { type Commands, type Database, hash } from './database.ts'
 import { scanCollection } from './key-commands.ts'
-import { addFloats, int64, isInt64 } from './numbers.ts'
+import { addFloats, float, int64, isInfinite, isInt64 } from './numbers.ts'
 import { ok, refuse, wrongArity } from './reply.ts'
 
 type One = [key: string]
@@ -59,12 +59,10 @@ export const hashes: Commands = {
   HINCRBYFLOAT: {
     arity: 4,
     run(db, [key, field, by]: Three) {
-      const sum = addFloats(
-        db.find(key, hash)?.get(field) ?? '0',
-        by,
-        'ERR hash value is not a float',
-        'ERR value is NaN or Infinity',
-      )
+      const amount = float(by)
+      if (isInfinite(amount)) refuse('ERR value is NaN or Infinity')
+      const current = db.find(key, hash)?.get(field) ?? '0'
+      const sum = addFloats(float(current, 'ERR hash value is not a float'), amount)
       db.open(key, hash).set(field, sum)
       return sum
     },

@@ -2,7 +2,7 @@ import { type Commands, type Database, type Entry, never, typeOf, type Value } f
 import { dueAt, expire, pttl, secondsOf } from './expiry.ts'
 import { glob } from './glob.ts'
 import { int64, integer } from './numbers.ts'
-import { ok, type Result, refuse, Status, syntaxError, wrongArity } from './reply.ts'
+import { ok, type Result, refuse, syntaxError, wrongArity } from './reply.ts'
 import { SortedSet } from './sorted-set.ts'
 import { Stream } from './stream.ts'
 
@@ -17,7 +17,7 @@ export const keys: Commands = {
     arity: 2,
     run(db, [key]: [string]) {
       const entry = db.entry(key)
-      return new Status(entry === undefined ? 'none' : typeOf(entry.value))
+      return entry === undefined ? 'none' : typeOf(entry.value)
     },
   },
 
@@ -88,7 +88,7 @@ export const keys: Commands = {
     arity: -1,
     run(_, args) {
       if (args.length > 1) wrongArity('ping')
-      return args[0] ?? new Status('PONG')
+      return args[0] ?? 'PONG'
     },
   },
   ECHO: { arity: 2, run: (_, [message]: [string]) => message },

@@ -4,7 +4,7 @@ const integerForm = /^(?:0|-?[1-9]\d{0,18})$/
 const decimalForm = /^([+-]?)(\d*)(?:\.(\d*))?(?:e([+-]?\d+))?$/i
 const infiniteForm = /^[+-]?inf(?:inity)?$/i
 
-export const notInteger = 'ERR value is not an integer or out of range'
+const notInteger = 'ERR value is not an integer or out of range'
 export const notFloat = 'ERR value is not a valid float'
 const notPositive = 'ERR value is out of range, must be positive'
 
@@ -60,6 +60,8 @@ function trimZeros(text: string): string {
 // INCRBYFLOAT adds in x86's 80-bit floats: 64 bits of mantissa, which doubles cannot reproduce. So here
 // they are integers times powers of two.
 
+type Float = Extended | typeof Infinity
+
 interface Extended {
   readonly mantissa: bigint
   readonly exponent: number
@@ -69,8 +71,16 @@ const zero: Extended = { mantissa: 0n, exponent: 0 }
 /** The longest decimal that Redis reads. */
 const maxLength = 5119
 
-/** `undefined` for what is not a number that 80 bits can hold. */
-function extended(text: string): Extended | typeof Infinity | undefined {
+/** Refuses what is not a number that 80 bits can hold. `Infinity` is of either sign. */
+export function float(text: string, error = notFloat): Float {
+  return parseFloat80(text) ?? refuse(error)
+}
+
+export function isInfinite(value: Float): value is typeof Infinity {
+  return value === Infinity
+}
+
+function parseFloat80(text: string): Float | undefined {
   if (text.length > maxLength) return undefined
   if (infiniteForm.test(text)) return Infinity
   const parts = decimal(text)
@@ -90,8 +100,8 @@ function extended(text: string): Extended | typeof Infinity | undefined {
 /** The nearest 80-bit float to a fraction times a power of two, ties to even. */
 function round(numerator: bigint, denominator: bigint, exponent: number): Extended {
   if (numerator < 0n) {
-    const { mantissa, ...rest } = round(-numerator, denominator, exponent)
-    return { mantissa: -mantissa, ...rest }
+    const positive = round(-numerator, denominator, exponent)
+    return { mantissa: -positive.mantissa, exponent: positive.exponent }
   }
   const shift = bits(numerator) - bits(denominator) - 66
   const [n, d] =
@@ -124,18 +134,11 @@ function magnitude({ mantissa, exponent }: Extended): number {
 const overflow = 'ERR increment would produce NaN or Infinity'
 
 /** The sum as Redis writes it: at most 17 decimals, never an exponent. */
-export function addFloats(
-  value: string,
-  increment: string,
-  notFloatValue = notFloat,
-  infiniteIncrement = overflow,
-): string {
-  const b = extended(increment) ?? refuse(notFloat)
-  if (b === Infinity) return refuse(infiniteIncrement)
-  const a = extended(value) ?? refuse(notFloatValue)
-  if (a === Infinity) return refuse(overflow)
-  const { mantissa, exponent } = add(a as Extended, b as Extended)
-  if (magnitude({ mantissa, exponent }) > 16_384) return refuse(overflow)
+export function addFloats(a: Float, b: Float): string {
+  if (isInfinite(a) || isInfinite(b)) return refuse(overflow)
+  const sum = add(a, b)
+  if (magnitude(sum) > 16_384) return refuse(overflow)
+  const { mantissa, exponent } = sum
   const scaled = (mantissa < 0n ? -mantissa : mantissa) * 10n ** 17n
   const digits = (exponent >= 0 ? scaled << BigInt(exponent) : halve(scaled, -exponent))
     .toString()

@@ -1,17 +1,10 @@
 import { ReplyError } from '../../../src/redis/errors.ts'
+import { toText } from './bytes.ts'
 
-/** A status reply, which is text even where bulk strings are wanted as bytes. */
-export class Status {
-  readonly text: string
-  constructor(text: string) {
-    this.text = text
-  }
-}
-
-export const ok = new Status('OK')
+export const ok = 'OK'
 
 /** What a command answers; its strings are binary strings. */
-export type Result = string | number | bigint | null | Status | Result[]
+export type Result = string | number | bigint | null | Result[]
 
 /** A command that waits for another one to bring what it wants. */
 export class Blocked {
@@ -25,8 +18,9 @@ export class Blocked {
   }
 }
 
+/** The message is a binary string, since some quote arguments. */
 export function refuse(message: string): never {
-  throw new ReplyError(message)
+  throw new ReplyError(toText(message))
 }
 
 export function syntaxError(detail?: string): never {

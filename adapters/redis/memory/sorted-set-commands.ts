@@ -148,7 +148,7 @@ function rangeOf(
     const [low, high] = [scoreBound(min), scoreBound(max)]
     return (items) => items.byScore(low, high)
   }
-  const [low, high] = [memberBound(min), memberBound(max)]
+  const [low, high] = [memberBound(min, false), memberBound(max, true)]
   return (items) => items.byMember(low, high)
 }
 
@@ -163,8 +163,9 @@ function scoreBound(text: string): Bound<number> {
 /** Above every member: they are binary strings, and so have no character beyond U+00FF. */
 const highest = '\u0100'
 
-function memberBound(text: string): Bound<string> {
-  if (text === '-') return { value: '', exclusive: false }
+function memberBound(text: string, isMax: boolean): Bound<string> {
+  // As a maximum, `-` is below the empty member too.
+  if (text === '-') return { value: '', exclusive: isMax }
   if (text === '+') return { value: highest, exclusive: false }
   if (!/^[[(]/.test(text)) refuse('ERR min or max not valid string range item')
   return { value: text.slice(1), exclusive: text.startsWith('(') }
@@ -200,9 +201,9 @@ function range(
     const option = options[i]?.toUpperCase()
     const open = fixedBy === undefined
     if (option === 'WITHSCORES') scores = true
-    else if (option === 'REV' && open) reverse = true
-    else if (option === 'BYSCORE' && open && by !== 'LEX') by = 'SCORE'
-    else if (option === 'BYLEX' && open && by !== 'SCORE') by = 'LEX'
+    else if (option === 'REV' && open && !reverse) reverse = true
+    else if (option === 'BYSCORE' && open && by === 'RANK') by = 'SCORE'
+    else if (option === 'BYLEX' && open && by === 'RANK') by = 'LEX'
     else if (option === 'LIMIT' && i + 2 < options.length) {
       offset = integer(options[++i] as string)
       limit = integer(options[++i] as string)
@@ -215,10 +216,11 @@ function range(
   const [min, max] = reverse && by !== 'RANK' ? [stop, start] : [start, stop]
   const find = rangeOf(by, min, max)
   const items = db.find(key, sortedSet)
-  if (items === undefined || offset < 0) return []
+  if (items === undefined) return []
   const found = items.slice(...find(items, reverse))
   if (reverse) found.reverse()
-  const page = by === 'RANK' ? found : found.slice(offset, limit < 0 ? undefined : offset + limit)
+  const end = limit < 0 ? undefined : offset + limit
+  const page = by === 'RANK' ? found : offset < 0 ? [] : found.slice(offset, end)
   return scores ? page.flatMap(withScore) : page.map(({ member }) => member)
 }
 

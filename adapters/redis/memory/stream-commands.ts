@@ -1,7 +1,7 @@
 import { type Commands, type Database, stream } from './database.ts'
 import { integer } from './numbers.ts'
 import { Blocked, type Result, refuse, syntaxError, wrongArity } from './reply.ts'
-import { formatId, maxId, parseId, Stream, type StreamItem } from './stream.ts'
+import { formatId, maxId, millisecondsOf, parseId, Stream, type StreamItem } from './stream.ts'
 
 type Many = [key: string, ...rest: string[]]
 type Range = [key: string, a: string, b: string, ...options: string[]]
@@ -50,18 +50,16 @@ function reply({ id, fields }: StreamItem): Result {
 }
 
 function add(db: Database, [key, ...words]: Many): Result {
-  const { trim, create, at } = trimOptions(words, true)
-  const [id, ...fields] = words.slice(at)
-  if (id === undefined) return wrongArity('xadd')
-  const choose = idChooser(id)
-  if (fields.length === 0 || fields.length % 2 !== 0) wrongArity('xadd')
+  const { trim, create, id, fields } = trimOptions(words, true)
+  if (id === undefined || fields.length === 0 || fields.length % 2 !== 0) return wrongArity('xadd')
+  if (id.explicit === 0n) refuse('ERR The ID specified in XADD must be greater than 0-0')
   const existing = db.find(key, stream)
   if (existing === undefined && !create) return null
   const items = existing ?? new Stream()
   if (items.lastId === maxId) {
     refuse('ERR The stream has exhausted the last possible ID, unable to add more items')
   }
-  const chosen = choose(items, db.now)
+  const chosen = id.explicit ?? items.nextId(BigInt(db.now), id.ms)
   if (chosen === undefined || chosen <= items.lastId) return refuse(notAbove)
   items.add(chosen, fields)
   trim?.(items)
@@ -69,14 +67,17 @@ function add(db: Database, [key, ...words]: Many): Result {
   return formatId(chosen)
 }
 
-/** What `*`, `5-*`, `5` or `5-1` stands for in a stream at a time. */
-function idChooser(text: string): (items: Stream, now: number) => bigint | undefined {
-  if (text === '*') return (items, now) => items.nextId(BigInt(now))
-  const auto = /^(\d+)-\*$/.exec(text)?.[1]
-  const id = strictId(auto ?? text)
-  if (auto !== undefined) return (items) => items.nextIdAt(BigInt(auto))
-  if (id === 0n) refuse('ERR The ID specified in XADD must be greater than 0-0')
-  return () => id
+/** The ID of a new entry: given (`5-1`, `5`), or chosen with given milliseconds (`5-*`) or without (`*`). */
+interface NewId {
+  readonly explicit?: bigint
+  readonly ms?: bigint
+}
+
+function newId(text: string): NewId {
+  if (text === '*') return {}
+  return text.endsWith('-*') && !text.slice(0, -2).includes('-')
+    ? { ms: millisecondsOf(strictId(text.slice(0, -2))) }
+    : { explicit: strictId(text) }
 }
 
 /** Redis trims by `~` in whole nodes of its tree, which have so many entries. */
@@ -86,16 +87,17 @@ interface TrimOptions {
   /** Trims the stream and says by how many. */
   trim: ((items: Stream) => number) | undefined
   create: boolean
-  /** Where the options end. */
-  at: number
+  id: NewId | undefined
+  fields: string[]
 }
 
-/** What may stand before the ID of XADD, and all that XTRIM takes. */
+/** What XADD and XTRIM take after the key, checked in the order in which Redis does. */
 function trimOptions(words: readonly string[], xadd: boolean): TrimOptions {
   let excess: ((items: Stream) => number) | undefined
   let approximate = false
   let limit: number | undefined
   let create = true
+  let id: NewId | undefined
   let at = 0
   for (; at < words.length; at++) {
     const option = words[at]?.toUpperCase()
@@ -116,29 +118,29 @@ function trimOptions(words: readonly string[], xadd: boolean): TrimOptions {
     } else if (option === 'NOMKSTREAM') {
       create = false
     } else {
+      id = newId(words[at++] as string)
       break
     }
   }
+  const fields = words.slice(at)
   if (limit && excess === undefined) {
     syntaxError('LIMIT cannot be used without specifying a trimming strategy')
   }
   if (limit !== undefined && !approximate) {
     syntaxError('LIMIT cannot be used without the special ~ option')
   }
-  if (excess === undefined) return { trim: undefined, create, at }
+  if (excess === undefined) return { trim: undefined, create, id, fields }
   const count = excess
   const most = limit === undefined ? 100 * nodeSize : limit || Infinity
   const trim = (items: Stream) => {
-    const exact = count(items)
-    const dropped = approximate ? wholeNodes(Math.min(exact, most)) : exact
+    let dropped = count(items)
+    if (approximate) dropped = Math.min(dropped, most)
+    // The last node is whole however few it has.
+    if (approximate && dropped < items.size) dropped -= dropped % nodeSize
     items.dropOldest(dropped)
     return dropped
   }
-  return { trim, create, at }
-}
-
-function wholeNodes(entries: number): number {
-  return entries - (entries % nodeSize)
+  return { trim, create, id, fields }
 }
 
 function aboveLength(text: string): (items: Stream) => number {

@@ -23,6 +23,10 @@ export function formatId(id: bigint): string {
   return `${id / part}-${id % part}`
 }
 
+export function millisecondsOf(id: bigint): bigint {
+  return id / part
+}
+
 export class Stream {
   #items: StreamItem[] = []
   #lastId = 0n
@@ -36,15 +40,11 @@ export class Stream {
     return this.#lastId
   }
 
-  /** The ID that follows at this time. */
-  nextId(ms: bigint): bigint {
-    return ms * part > this.#lastId ? ms * part : this.#lastId + 1n
-  }
-
-  /** The next ID with just these milliseconds; `undefined` if there is none above the last one. */
-  nextIdAt(ms: bigint): bigint | undefined {
-    const id = this.nextId(ms)
-    return id / part === ms ? id : undefined
+  /** The ID that follows at this time, or with just these milliseconds; `undefined` if there is none. */
+  nextId(now: bigint, ms?: bigint): bigint | undefined {
+    const least = (ms ?? now) * part
+    const id = least > this.#lastId ? least : this.#lastId + 1n
+    return ms === undefined || millisecondsOf(id) === ms ? id : undefined
   }
 
   /** The ID must be above `lastId`. */

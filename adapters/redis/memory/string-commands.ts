@@ -1,6 +1,6 @@
 import { type Commands, type Database, string } from './database.ts'
 import { type ExpiryUnit, expire, laterAt } from './expiry.ts'
-import { addFloats, int64, integer, isInt64 } from './numbers.ts'
+import { addFloats, float, int64, integer, isInt64 } from './numbers.ts'
 import { ok, type Result, refuse, syntaxError, wrongArity } from './reply.ts'
 
 /** The longest string of V8, 24 short of Redis' own limit. */
@@ -80,7 +80,10 @@ export const strings: Commands = {
   },
   INCRBYFLOAT: {
     arity: 3,
-    run: (db, [key, by]: Two) => db.replace(key, addFloats(db.find(key, string) ?? '0', by)),
+    run(db, [key, by]: Two) {
+      const current = float(db.find(key, string) ?? '0')
+      return db.replace(key, addFloats(current, float(by)))
+    },
   },
 
   APPEND: {
