@@ -248,6 +248,20 @@ export class CallPipeline {
     })
   }
 
+  /** @internal Tracing that fails is not the caller's concern. */
+  span(operation: string): Span | undefined {
+    const { component, driver, tracer } = this
+    try {
+      return tracer?.startSpan(`${component} ${operation}`, {
+        component,
+        adapter: driver.adapter,
+        operation,
+      })
+    } catch {
+      return undefined
+    }
+  }
+
   /** Metrics and log of one finished operation. A sink or logger that throws does not fail the call. */
   record(call: CallRecord, error: InfraError | undefined): void {
     try {
@@ -364,7 +378,7 @@ class Call<R, T> implements Timed, CallRecord {
   readonly startedAt: number
   attempts = 0
   correlationId: string | undefined
-  span: Span | undefined = undefined
+  span: Span | undefined
   due = 0
   slot: unknown = undefined
   readonly #pipeline: CallPipeline
@@ -429,13 +443,7 @@ class Call<R, T> implements Timed, CallRecord {
     }
     this.#timeoutMs = timeoutMs
     if (!this.#listen(options?.signal) || !this.#listen(context?.signal)) return
-    if (pipeline.tracer !== undefined) {
-      this.span = pipeline.tracer.startSpan(`${pipeline.component} ${this.operation.name}`, {
-        component: pipeline.component,
-        adapter: pipeline.driver.adapter,
-        operation: this.operation.name,
-      })
-    }
+    this.span = pipeline.span(this.operation.name)
     if (this.#totalDue <= this.startedAt) {
       this.expire()
       return

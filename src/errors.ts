@@ -1,0 +1,107 @@
+import { codeOf, type ErrorKind } from './core/index.ts'
+
+export interface ErrorDescription {
+  readonly code: string
+  readonly component: string
+  readonly kind: ErrorKind
+  readonly description: string
+  readonly remedy: string
+}
+
+type Texts = readonly [description: string, remedy: string]
+
+/** What each kind means for every component. */
+const byKind: Readonly<Record<ErrorKind, Texts>> = {
+  config: [
+    'The client was set up wrongly, or a library that its adapter needs is not installed.',
+    'Correct what the message names. It is found at construction, or at the first call for what must be loaded.',
+  ],
+  unavailable: [
+    'The server could not be reached, cut the connection, or said that it cannot serve now; or the circuit is open after repeated failures.',
+    'Check that the server runs and can be reached from here. Repeat a write only if `outcome` is `not-applied`.',
+  ],
+  timeout: [
+    'No answer came by the deadline: the `timeoutMs` of the call or client, or the deadline of `withContext`.',
+    'Look for a slow server or network before giving more time. A write whose `outcome` is `unknown` may have been applied.',
+  ],
+  aborted: [
+    'The caller’s signal fired.',
+    'Nothing, if that was meant. A write whose `outcome` is `unknown` may have been applied.',
+  ],
+  unauthenticated: [
+    'The server refused the credentials.',
+    'Check the token, user name or password. Credentials given as a function have been asked for once more already.',
+  ],
+  forbidden: [
+    'The credentials are good but do not permit this operation.',
+    'Grant the permission, or use credentials that have it: a read-only token cannot write.',
+  ],
+  'not-found': [
+    'What the operation needs does not exist.',
+    'Create it first, or treat it as missing.',
+  ],
+  conflict: [
+    'The operation contradicts the present state.',
+    'Read the state again and decide anew.',
+  ],
+  throttled: [
+    'The server asks to slow down, or has no room.',
+    'Wait for `retryAfterMs` if it is given, send less, or give the server more.',
+  ],
+  invalid: [
+    'The input cannot be right, whatever the state of the server; most of it is refused before anything is sent.',
+    'Correct the call; repeating it gives the same error.',
+  ],
+  unsupported: [
+    'This adapter, or the server behind it, cannot do this.',
+    'See `capabilities`, and use another adapter where one can.',
+  ],
+  closed: [
+    'The client has been closed.',
+    'Close a client when the process ends, not when a request does.',
+  ],
+  internal: [
+    'A reply could not be understood, so something other than the expected server may have answered.',
+    'Check the URL and what stands in between. If both are right, report it as a bug.',
+  ],
+}
+
+const special: Readonly<Record<string, Texts>> = {
+  CONTEXT_UNSUPPORTED: [
+    'This runtime has no AsyncLocalStorage, which `withContext` needs.',
+    'On Cloudflare Workers set the compatibility flag `nodejs_compat`.',
+  ],
+  CONTEXT_INVALID: [
+    'A correlation ID or a deadline that `withContext` was given is malformed.',
+    'A correlation ID is 1 to 128 printable ASCII characters without spaces; a deadline is a Date or milliseconds since the epoch.',
+  ],
+  REDIS_NOT_FOUND: [
+    'There is no such key, script, stream or consumer group, and the command needs it.',
+    'Create it first. Reads of a missing key are no error: they give null.',
+  ],
+  REDIS_CONFLICT: [
+    'The stream ID is not above the last one, the consumer group exists, or a watched key has changed.',
+    'Read the state again and decide anew.',
+  ],
+  REDIS_INVALID: [
+    'An argument is malformed, the key holds another kind of value (WRONGTYPE), the keys of one command are in different slots of a cluster (CROSSSLOT), or the server found an error in the command.',
+    'Correct the call. On a cluster give keys that belong together a common {hash tag}.',
+  ],
+}
+
+const components: Readonly<Record<string, readonly ErrorKind[]>> = {
+  context: ['invalid', 'unsupported'],
+  gateway: ['config', 'internal', 'invalid', 'not-found', 'timeout', 'unauthenticated'],
+  redis: Object.keys(byKind) as ErrorKind[],
+}
+
+/** Every code that an `InfraError` can have, with what it means and what to do. */
+export const errorCodes: Readonly<Record<string, ErrorDescription>> = Object.fromEntries(
+  Object.entries(components).flatMap(([component, kinds]) =>
+    kinds.map((kind) => {
+      const code = codeOf(component, kind)
+      const [description, remedy] = special[code] ?? byKind[kind]
+      return [code, { code, component, kind, description, remedy }]
+    }),
+  ),
+)
