@@ -129,7 +129,8 @@ class RestDriver implements RedisDriver {
       if (!response.ok) throw await failureOf(response)
       if (response.body === null) throw notRedis()
       const alive = response.headers.get('dualport-encoding') === 'base64'
-      const subscription = new SseSubscription(response.body, channels, alive, abort)
+      const { signal } = controller
+      const subscription = new SseSubscription(response.body, channels, alive, signal, abort)
       await subscription.confirmed()
       return subscription
     } catch (error) {

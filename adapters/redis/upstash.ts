@@ -13,6 +13,8 @@ import { type Entry, TickBatcher } from '../../src/redis/tick-batcher.ts'
 
 /** What the SDK sends requests with: `HttpClient` of @upstash/redis, whose `Redis` keeps it in `client`. */
 interface Requester {
+  readonly options?: object
+  readonly headers?: Readonly<Record<string, string>>
   request(request: {
     path?: string[]
     body?: unknown
@@ -63,9 +65,13 @@ class UpstashDriver implements RedisDriver {
       })
     }
     this.#redis = redis
-    // The caller's transport with one property of its own: it tries once.
+    // The caller's transport with properties of its own: it tries once, and asks for text as it is, since
+    // its decoding of base64 drops a byte order mark.
+    const { 'Upstash-Encoding': _, ...headers } = client.headers ?? {}
     this.#requester = Object.create(client as Requester, {
       retry: { value: { attempts: 0, backoff: () => 0 } },
+      options: { value: { ...client.options, responseEncoding: false } },
+      headers: { value: headers },
     }) as Requester
     this.#batcher = new TickBatcher({
       maxCommands: 5000,
@@ -175,7 +181,7 @@ function asText(arg: Arg): string {
   }
 }
 
-/** The SDK has undone the base64; what was not UTF-8 is already lost, and large integers are already rounded. */
+/** What was not UTF-8 is already lost, and large integers are already rounded. */
 function replyOf(result: unknown, bytes: boolean): Reply | Error {
   if (typeof result === 'number' && Number.isInteger(result) && !Number.isSafeInteger(result)) {
     return new DriverFailure({

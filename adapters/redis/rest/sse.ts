@@ -10,21 +10,26 @@ const maxLine = 64 * 1024 * 1024
 /** The messages of a `text/event-stream` reply (WHATWG HTML, "Server-sent events"), read as they are asked for. */
 export class SseSubscription implements Subscription {
   readonly #lines: AsyncGenerator<string, void, undefined>
+  readonly #signal: AbortSignal
   readonly #abort: () => void
   readonly #channels: readonly string[]
   readonly #base64: boolean
-  #closed = false
 
-  /** `alive`: the server shows that it is alive, and channels and messages come as base64. */
+  /**
+   * `alive`: the server shows that it is alive, and channels and messages come as base64. `signal` is that
+   * of the request, which `abort` fires: to end it is to close the subscription.
+   */
   constructor(
     body: ReadableStream<Uint8Array>,
     channels: readonly string[],
     alive: boolean,
+    signal: AbortSignal,
     abort: () => void,
   ) {
     this.#lines = lines(body, alive ? silenceMs : undefined)
     this.#channels = channels
     this.#base64 = alive
+    this.#signal = signal
     this.#abort = abort
   }
 
@@ -45,7 +50,6 @@ export class SseSubscription implements Subscription {
   }
 
   async close(): Promise<void> {
-    this.#closed = true
     this.#abort()
   }
 
@@ -63,9 +67,9 @@ export class SseSubscription implements Subscription {
         }
       }
     } catch (error) {
-      if (!this.#closed) throw error instanceof DriverFailure ? error : cut()
+      if (!this.#signal.aborted) throw error instanceof DriverFailure ? error : cut()
     }
-    if (!this.#closed) throw cut()
+    if (!this.#signal.aborted) throw cut()
     throw new DriverFailure({ kind: 'closed', detail: 'the subscription is closed' })
   }
 
