@@ -10,7 +10,16 @@ import {
   type ItemResult,
   type Operation,
 } from '../core/index.ts'
-import { commands, invalid, isBlocking, known, raw, type Spec, type Value } from './commands.ts'
+import {
+  type Commands,
+  commands,
+  invalid,
+  isBlocking,
+  known,
+  raw,
+  type Spec,
+  type Value,
+} from './commands.ts'
 import type {
   Arg,
   Command,
@@ -21,7 +30,6 @@ import type {
   Subscription,
 } from './driver.ts'
 
-type Commands = typeof commands
 type Result<S> = S extends Spec<infer T> ? T : never
 
 /** Each command of `commands` as a method that runs it. */

@@ -6,6 +6,9 @@ export type Key = string | Uint8Array
 /** Text is well-formed Unicode; a number is finite. Redis stores bytes, so a number is read back as text. */
 export type Value = string | Uint8Array | number | bigint
 
+/** Names and values. A `Map` takes names of bytes. */
+export type Fields = Readonly<Record<string, Value>> | ReadonlyMap<Key, Value>
+
 /** One command, checked and ready to go. */
 export interface Spec<T = unknown> extends Command {
   readonly operation: Operation<T>
@@ -66,548 +69,145 @@ export interface RangeOptions extends CallOptions {
   readonly count?: number | undefined
 }
 
-type Fields = Readonly<Record<string, Value>> | ReadonlyMap<Key, Value>
-
-// What is wrong with an argument -----------------------------------------------------------------
-
-/** @internal */
-export function invalid(detail: string): DriverFailure {
-  return new DriverFailure({ kind: 'invalid', outcome: 'not-applied', detail })
-}
-
-function key(value: Key): Key {
-  if (typeof value === 'string' ? value === '' : !(value instanceof Uint8Array)) {
-    throw invalid(value === '' ? 'the key is empty' : 'the key is not a string or Uint8Array')
-  }
-  if (value.length === 0) throw invalid('the key is empty')
-  return text(value, 'the key') as Key
-}
-
-function text<V>(value: V, what: string): V {
-  if (typeof value === 'string' && !value.isWellFormed()) {
-    throw invalid(`${what} is not well-formed Unicode (it holds a lone surrogate)`)
-  }
-  return value
-}
-
-function value(input: Value, what = 'the value'): Value {
-  if (typeof input === 'string') return text(input, what)
-  if (typeof input === 'number') {
-    if (!Number.isFinite(input)) throw invalid(`${what} is not a finite number`)
-    return input
-  }
-  if (typeof input === 'bigint' || input instanceof Uint8Array) return input
-  throw invalid(`${what} is not a string, number, bigint or Uint8Array`)
-}
-
-function integer(input: number, what: string, least = Number.MIN_SAFE_INTEGER): number {
-  if (!Number.isSafeInteger(input) || input < least) {
-    const from = least === Number.MIN_SAFE_INTEGER ? '' : ` from ${least}`
-    throw invalid(`${what} is not a whole number${from}`)
-  }
-  return input
-}
-
-const int64 = 2n ** 63n
-
-function increment(input: number | bigint): number | bigint {
-  if (typeof input === 'bigint') {
-    if (input < -int64 || input >= int64) throw invalid('the increment is beyond 64 bits')
-    return input
-  }
-  return integer(input, 'the increment')
-}
-
-function list<V>(input: V | readonly V[], what: string, check: (item: V) => Arg): Arg[] {
-  const items = Array.isArray(input) ? (input as readonly V[]) : [input as V]
-  if (items.length === 0) throw invalid(`${what}: there is none`)
-  return items.map((item) => check(item))
-}
-
-function pairs(input: Fields, name: string, checkName: (name: Key) => Key): Arg[] {
-  if (typeof input !== 'object' || input === null)
-    throw invalid(`${name}s are not an object or Map`)
-  const args: Arg[] = []
-  const entries = input instanceof Map ? input.entries() : Object.entries(input)
-  for (const [field, item] of entries) args.push(checkName(field as Key), value(item as Value))
-  if (args.length === 0) throw invalid(`${name}s: there is none`)
-  return args
-}
-
-function field(name: Key): Key {
-  if (typeof name !== 'string' && !(name instanceof Uint8Array)) {
-    throw invalid('the field is not a string or Uint8Array')
-  }
-  return text(name, 'the field')
-}
-
-function score(input: number, what: string): string {
-  if (typeof input !== 'number' || Number.isNaN(input)) throw invalid(`${what} is not a number`)
-  if (input === Infinity) return '+inf'
-  return input === -Infinity ? '-inf' : String(input)
-}
-
-function streamId(input: string, what = 'the stream ID'): string {
-  if (typeof input !== 'string' || !/^([-+*$>]|\(?\d+(-(\d+|\*))?)$/.test(input)) {
-    throw invalid(`${what} is not of the form 1700000000000-0`)
-  }
-  return input
-}
-
-const callOptionNames = ['signal', 'timeoutMs', 'correlationId']
-
-/** @internal A misspelt option is an error, not a surprise. */
-export function known<O extends object>(options: O | undefined, ...names: string[]): O | undefined {
-  if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null)
-    throw invalid('the options are not an object')
-  for (const name of Object.keys(options)) {
-    if (!callOptionNames.includes(name) && !names.includes(name)) {
-      // The name is the programmer's, not data; still, it could be a pasted value.
-      throw invalid(
-        /^[A-Za-z]{1,32}$/.test(name) ? `unknown option ${name}` : 'an option has an unknown name',
-      )
-    }
-  }
-  return options
-}
-
-// What a reply means -----------------------------------------------------------------------------
-
-const unexpected = () => new TypeError('unexpected reply')
-
-function asText(reply: Reply): string {
-  if (typeof reply === 'string') return reply
-  if (typeof reply === 'number' || typeof reply === 'bigint') return String(reply)
-  throw unexpected()
-}
-const asTextOrNull = (reply: Reply) => (reply === null ? null : asText(reply))
-function asBytesOrNull(reply: Reply): Uint8Array | null {
-  if (reply === null || reply instanceof Uint8Array) return reply
-  throw unexpected()
-}
-function asArray(reply: Reply): Reply[] {
-  if (Array.isArray(reply)) return reply
-  throw unexpected()
-}
-const asTexts = (reply: Reply) => asArray(reply).map(asText)
-const asTextsOrNulls = (reply: Reply) => asArray(reply).map(asTextOrNull)
-const asBytesList = (reply: Reply) => asArray(reply).map(asBytesOrNull)
-function asInteger(reply: Reply): number {
-  if (typeof reply === 'number') return reply
-  if (typeof reply !== 'bigint') throw unexpected()
-  throw new DriverFailure({
-    kind: 'unsupported',
-    detail: 'the integer is beyond 2^53 - 1; command([...]) gives it exactly, as a bigint',
-  })
-}
-function asBoolean(reply: Reply): boolean {
-  if (reply === 1 || reply === 0) return reply === 1
-  throw unexpected()
-}
-function asDone(reply: Reply): undefined {
-  if (reply !== 'OK') throw unexpected()
-  return undefined
-}
-function asWritten(reply: Reply): boolean {
-  if (reply === 'OK' || reply === null) return reply === 'OK'
-  throw unexpected()
-}
-function asScore(reply: Reply): number {
-  if (typeof reply === 'number') return reply
-  if (reply === 'inf' || reply === '+inf') return Infinity
-  if (reply === '-inf') return -Infinity
-  const number = typeof reply === 'string' ? Number(reply) : Number.NaN
-  if (Number.isNaN(number)) throw unexpected()
-  return number
-}
-const asScoreOrNull = (reply: Reply) => (reply === null ? null : asScore(reply))
-function* twos(reply: Reply): Generator<[Reply, Reply]> {
-  const flat = asArray(reply)
-  if (flat.length % 2 !== 0) throw unexpected()
-  for (let i = 0; i < flat.length; i += 2) yield [flat[i] as Reply, flat[i + 1] as Reply]
-}
-function asRecord(reply: Reply): Record<string, string> {
-  // fromEntries, since a field may be called __proto__.
-  return Object.fromEntries(Array.from(twos(reply), ([name, item]) => [asText(name), asText(item)]))
-}
-function asScored(reply: Reply): ScoredMember[] {
-  return Array.from(twos(reply), ([member, points]) => ({
-    member: asText(member),
-    score: asScore(points),
-  }))
-}
-function asEntries(reply: Reply): StreamEntry[] {
-  return asArray(reply).map((entry) => {
-    const [id, fields] = asArray(entry)
-    return { id: asText(id as Reply), fields: asRecord(fields as Reply) }
-  })
-}
-function asStreams(reply: Reply): { key: string; entries: StreamEntry[] }[] {
-  if (reply === null) return []
-  return asArray(reply).map((stream) => {
-    const [name, entries] = asArray(stream)
-    return { key: asText(name as Reply), entries: asEntries(entries as Reply) }
-  })
-}
-
-// The operations ---------------------------------------------------------------------------------
-
-function read<T>(name: string, decode: (reply: Reply) => T): Operation<T> {
-  return { name, write: false, idempotent: true, decode }
-}
-/** Repeating it gives the same effect and the same reply. */
-function absolute<T>(name: string, decode: (reply: Reply) => T): Operation<T> {
-  return { name, write: true, idempotent: true, decode }
-}
-/** Repeating it adds up, or answers differently: never sent twice. */
-function relative<T>(name: string, decode: (reply: Reply) => T): Operation<T> {
-  return { name, write: true, idempotent: false, decode }
-}
-
-function spec<T>(
-  operation: Operation<T>,
-  args: readonly Arg[],
-  options?: CallOptions,
-  bytes = false,
-): Spec<T> {
-  return { operation, args, bytes, options: known(options) }
-}
-
-const op = {
-  get: read('get', asTextOrNull),
-  getBytes: read('get', asBytesOrNull),
-  getDel: relative('getdel', asTextOrNull),
-  set: absolute('set', asWritten),
-  setIf: relative('set', asWritten),
-  mget: read('mget', asTextsOrNulls),
-  mgetBytes: read('mget', asBytesList),
-  mset: absolute('mset', asDone),
-  del: relative('del', asInteger),
-  exists: read('exists', asInteger),
-  expire: absolute('expire', asBoolean),
-  persist: relative('persist', asBoolean),
-  ttl: read('ttl', asInteger),
-  pttl: read('pttl', asInteger),
-  type: read('type', asText),
-  incrBy: relative('incrby', asInteger),
-  incrByFloat: relative('incrbyfloat', asText),
-  append: relative('append', asInteger),
-  strlen: read('strlen', asInteger),
-  hget: read('hget', asTextOrNull),
-  hgetBytes: read('hget', asBytesOrNull),
-  hset: relative('hset', asInteger),
-  hmget: read('hmget', asTextsOrNulls),
-  hgetAll: read('hgetall', asRecord),
-  hdel: relative('hdel', asInteger),
-  hexists: read('hexists', asBoolean),
-  hincrBy: relative('hincrby', asInteger),
-  hkeys: read('hkeys', asTexts),
-  hvals: read('hvals', asTexts),
-  hlen: read('hlen', asInteger),
-  lpush: relative('lpush', asInteger),
-  rpush: relative('rpush', asInteger),
-  lpop: relative('lpop', asTextOrNull),
-  rpop: relative('rpop', asTextOrNull),
-  lrange: read('lrange', asTexts),
-  lrangeBytes: read('lrange', asBytesList),
-  llen: read('llen', asInteger),
-  lindex: read('lindex', asTextOrNull),
-  lrem: relative('lrem', asInteger),
-  ltrim: relative('ltrim', asDone),
-  sadd: relative('sadd', asInteger),
-  srem: relative('srem', asInteger),
-  smembers: read('smembers', asTexts),
-  sismember: read('sismember', asBoolean),
-  scard: read('scard', asInteger),
-  spop: relative('spop', asTextOrNull),
-  zadd: relative('zadd', asInteger),
-  zrem: relative('zrem', asInteger),
-  zrange: read('zrange', asTexts),
-  zrangeScored: read('zrange', asScored),
-  zscore: read('zscore', asScoreOrNull),
-  zrank: read('zrank', (reply: Reply) => (reply === null ? null : asInteger(reply))),
-  zcard: read('zcard', asInteger),
-  zcount: read('zcount', asInteger),
-  zincrBy: relative('zincrby', asScore),
-  xadd: relative('xadd', asText),
-  xrange: read('xrange', asEntries),
-  xrevrange: read('xrevrange', asEntries),
-  xread: read('xread', asStreams),
-  xlen: read('xlen', asInteger),
-  xdel: relative('xdel', asInteger),
-  eval: relative('eval', (reply: Reply) => reply),
-  publish: relative('publish', asInteger),
-}
-
 /**
  * Every typed command, as a pure function from arguments to what goes out: `Redis` runs them, `pipeline()`
- * and `transaction()` collect them. Each takes the options of a call last.
+ * and `transaction()` collect them. Each takes the options of a call last, and throws for bad input.
  */
-export const commands = {
+export interface Commands {
   /** The value as text, `null` if there is none. Bytes that are not UTF-8 read as U+FFFD. */
-  get: (k: Key, options?: CallOptions) => spec(op.get, ['GET', key(k)], options),
+  get(key: Key, options?: CallOptions): Spec<string | null>
   /** The value as it is stored, `null` if there is none. */
-  getBytes: (k: Key, options?: CallOptions) => spec(op.getBytes, ['GET', key(k)], options, true),
+  getBytes(key: Key, options?: CallOptions): Spec<Uint8Array | null>
   /** The value, which is then gone. */
-  getDel: (k: Key, options?: CallOptions) => spec(op.getDel, ['GETDEL', key(k)], options),
+  getDel(key: Key, options?: CallOptions): Spec<string | null>
   /** True if it was written: always, unless `ifAbsent` or `ifPresent` forbade it. */
-  set(k: Key, v: Value, options?: SetOptions): Spec<boolean> {
-    const args: Arg[] = ['SET', key(k), value(v)]
-    if (options === undefined) return spec(op.set, args)
-    known(options, 'ttlSeconds', 'ttlMs', 'keepTtl', 'ifAbsent', 'ifPresent')
-    const { ttlSeconds, ttlMs, keepTtl, ifAbsent, ifPresent } = options
-    if (Number(ttlSeconds !== undefined) + Number(ttlMs !== undefined) + Number(!!keepTtl) > 1) {
-      throw invalid('only one of ttlSeconds, ttlMs and keepTtl can be given')
-    }
-    if (ifAbsent && ifPresent) throw invalid('only one of ifAbsent and ifPresent can be given')
-    if (ttlSeconds !== undefined) args.push('EX', integer(ttlSeconds, 'ttlSeconds', 1))
-    if (ttlMs !== undefined) args.push('PX', integer(ttlMs, 'ttlMs', 1))
-    if (keepTtl) args.push('KEEPTTL')
-    if (ifAbsent) args.push('NX')
-    if (ifPresent) args.push('XX')
-    const operation = ifAbsent || ifPresent ? op.setIf : op.set
-    return { operation, args, bytes: false, options }
-  },
+  set(key: Key, value: Value, options?: SetOptions): Spec<boolean>
   /** In the order of the keys; `null` where there is none. */
-  mget: (keys: readonly Key[], options?: CallOptions) =>
-    spec(op.mget, ['MGET', ...list(keys, 'keys', key)], options),
-  mgetBytes: (keys: readonly Key[], options?: CallOptions) =>
-    spec(op.mgetBytes, ['MGET', ...list(keys, 'keys', key)], options, true),
+  mget(keys: readonly Key[], options?: CallOptions): Spec<(string | null)[]>
+  mgetBytes(keys: readonly Key[], options?: CallOptions): Spec<(Uint8Array | null)[]>
   /** All at once or none. On a cluster the keys must share a slot. */
-  mset: (entries: Fields, options?: CallOptions) =>
-    spec(op.mset, ['MSET', ...pairs(entries, 'key', key)], options),
+  mset(entries: Fields, options?: CallOptions): Spec<undefined>
   /** How many existed. */
-  del: (keys: Key | readonly Key[], options?: CallOptions) =>
-    spec(op.del, ['DEL', ...list(keys, 'keys', key)], options),
+  del(keys: Key | readonly Key[], options?: CallOptions): Spec<number>
   /** How many exist; a key named twice counts twice. */
-  exists: (keys: Key | readonly Key[], options?: CallOptions) =>
-    spec(op.exists, ['EXISTS', ...list(keys, 'keys', key)], options),
-  /** False if there is no such key. */
-  expire: (k: Key, seconds: number, options?: CallOptions) =>
-    spec(op.expire, ['EXPIRE', key(k), integer(seconds, 'seconds', 1)], options),
+  exists(keys: Key | readonly Key[], options?: CallOptions): Spec<number>
+  /** False if there is no such key. `seconds` is a whole number from 1. */
+  expire(key: Key, seconds: number, options?: CallOptions): Spec<boolean>
   /** False if there is no such key, or no expiry on it. */
-  persist: (k: Key, options?: CallOptions) => spec(op.persist, ['PERSIST', key(k)], options),
+  persist(key: Key, options?: CallOptions): Spec<boolean>
   /** Seconds left; -1 without an expiry, -2 without the key. */
-  ttl: (k: Key, options?: CallOptions) => spec(op.ttl, ['TTL', key(k)], options),
+  ttl(key: Key, options?: CallOptions): Spec<number>
   /** Milliseconds left; -1 without an expiry, -2 without the key. */
-  pttl: (k: Key, options?: CallOptions) => spec(op.pttl, ['PTTL', key(k)], options),
+  pttl(key: Key, options?: CallOptions): Spec<number>
   /** `string`, `hash`, `list`, `set`, `zset`, `stream`, or `none`. */
-  type: (k: Key, options?: CallOptions) => spec(op.type, ['TYPE', key(k)], options),
+  type(key: Key, options?: CallOptions): Spec<string>
   /**
-   * The new value. A result beyond 2^53 - 1 rejects with kind `unsupported` after it was applied:
-   * for counters that large use `command(['INCRBY', ...])`, which gives a bigint.
+   * The new value; `by` is 1 by default. A result beyond 2^53 - 1 rejects with kind `unsupported` after it
+   * was applied: for counters that large use `command(['INCRBY', ...])`, which gives a bigint.
    */
-  incrBy: (k: Key, by: number | bigint = 1, options?: CallOptions) =>
-    spec(op.incrBy, ['INCRBY', key(k), increment(by)], options),
+  incrBy(key: Key, by?: number | bigint, options?: CallOptions): Spec<number>
   /** The new value, in the server's own digits. */
-  incrByFloat: (k: Key, by: number, options?: CallOptions) =>
-    spec(op.incrByFloat, ['INCRBYFLOAT', key(k), value(by, 'the increment')], options),
+  incrByFloat(key: Key, by: number, options?: CallOptions): Spec<string>
   /** The new length in bytes. */
-  append: (k: Key, v: Value, options?: CallOptions) =>
-    spec(op.append, ['APPEND', key(k), value(v)], options),
+  append(key: Key, value: Value, options?: CallOptions): Spec<number>
   /** In bytes; 0 without the key. */
-  strlen: (k: Key, options?: CallOptions) => spec(op.strlen, ['STRLEN', key(k)], options),
+  strlen(key: Key, options?: CallOptions): Spec<number>
 
-  hget: (k: Key, f: Key, options?: CallOptions) =>
-    spec(op.hget, ['HGET', key(k), field(f)], options),
-  hgetBytes: (k: Key, f: Key, options?: CallOptions) =>
-    spec(op.hgetBytes, ['HGET', key(k), field(f)], options, true),
-  /** How many fields are new. A `Map` takes fields of bytes. */
-  hset: (k: Key, fields: Fields, options?: CallOptions) =>
-    spec(op.hset, ['HSET', key(k), ...pairs(fields, 'field', field)], options),
-  hmget: (k: Key, fields: readonly Key[], options?: CallOptions) =>
-    spec(op.hmget, ['HMGET', key(k), ...list(fields, 'fields', field)], options),
+  hget(key: Key, field: Key, options?: CallOptions): Spec<string | null>
+  hgetBytes(key: Key, field: Key, options?: CallOptions): Spec<Uint8Array | null>
+  /** How many fields are new. */
+  hset(key: Key, fields: Fields, options?: CallOptions): Spec<number>
+  /** In the order of the fields; `null` where there is none. */
+  hmget(key: Key, fields: readonly Key[], options?: CallOptions): Spec<(string | null)[]>
   /** `{}` without the key. */
-  hgetAll: (k: Key, options?: CallOptions) => spec(op.hgetAll, ['HGETALL', key(k)], options),
+  hgetAll(key: Key, options?: CallOptions): Spec<Record<string, string>>
   /** How many existed. */
-  hdel: (k: Key, fields: Key | readonly Key[], options?: CallOptions) =>
-    spec(op.hdel, ['HDEL', key(k), ...list(fields, 'fields', field)], options),
-  hexists: (k: Key, f: Key, options?: CallOptions) =>
-    spec(op.hexists, ['HEXISTS', key(k), field(f)], options),
+  hdel(key: Key, fields: Key | readonly Key[], options?: CallOptions): Spec<number>
+  hexists(key: Key, field: Key, options?: CallOptions): Spec<boolean>
   /** The new value; see `incrBy`. */
-  hincrBy: (k: Key, f: Key, by: number | bigint = 1, options?: CallOptions) =>
-    spec(op.hincrBy, ['HINCRBY', key(k), field(f), increment(by)], options),
-  hkeys: (k: Key, options?: CallOptions) => spec(op.hkeys, ['HKEYS', key(k)], options),
-  hvals: (k: Key, options?: CallOptions) => spec(op.hvals, ['HVALS', key(k)], options),
-  hlen: (k: Key, options?: CallOptions) => spec(op.hlen, ['HLEN', key(k)], options),
+  hincrBy(key: Key, field: Key, by?: number | bigint, options?: CallOptions): Spec<number>
+  hkeys(key: Key, options?: CallOptions): Spec<string[]>
+  hvals(key: Key, options?: CallOptions): Spec<string[]>
+  hlen(key: Key, options?: CallOptions): Spec<number>
 
   /** The new length. */
-  lpush: (k: Key, values: Value | readonly Value[], options?: CallOptions) =>
-    spec(op.lpush, ['LPUSH', key(k), ...list(values, 'values', value)], options),
+  lpush(key: Key, values: Value | readonly Value[], options?: CallOptions): Spec<number>
   /** The new length. */
-  rpush: (k: Key, values: Value | readonly Value[], options?: CallOptions) =>
-    spec(op.rpush, ['RPUSH', key(k), ...list(values, 'values', value)], options),
-  lpop: (k: Key, options?: CallOptions) => spec(op.lpop, ['LPOP', key(k)], options),
-  rpop: (k: Key, options?: CallOptions) => spec(op.rpop, ['RPOP', key(k)], options),
+  rpush(key: Key, values: Value | readonly Value[], options?: CallOptions): Spec<number>
+  lpop(key: Key, options?: CallOptions): Spec<string | null>
+  rpop(key: Key, options?: CallOptions): Spec<string | null>
   /** Both ends included; negative counts from the end. */
-  lrange: (k: Key, start: number, stop: number, options?: CallOptions) =>
-    spec(op.lrange, ['LRANGE', key(k), integer(start, 'start'), integer(stop, 'stop')], options),
-  lrangeBytes: (k: Key, start: number, stop: number, options?: CallOptions) =>
-    spec(
-      op.lrangeBytes,
-      ['LRANGE', key(k), integer(start, 'start'), integer(stop, 'stop')],
-      options,
-      true,
-    ),
-  llen: (k: Key, options?: CallOptions) => spec(op.llen, ['LLEN', key(k)], options),
-  lindex: (k: Key, index: number, options?: CallOptions) =>
-    spec(op.lindex, ['LINDEX', key(k), integer(index, 'index')], options),
+  lrange(key: Key, start: number, stop: number, options?: CallOptions): Spec<string[]>
+  lrangeBytes(key: Key, start: number, stop: number, options?: CallOptions): Spec<Uint8Array[]>
+  llen(key: Key, options?: CallOptions): Spec<number>
+  lindex(key: Key, index: number, options?: CallOptions): Spec<string | null>
   /** How many were removed: from the head, from the tail if `count` is negative, all if it is 0. */
-  lrem: (k: Key, count: number, v: Value, options?: CallOptions) =>
-    spec(op.lrem, ['LREM', key(k), integer(count, 'count'), value(v)], options),
-  ltrim: (k: Key, start: number, stop: number, options?: CallOptions) =>
-    spec(op.ltrim, ['LTRIM', key(k), integer(start, 'start'), integer(stop, 'stop')], options),
+  lrem(key: Key, count: number, value: Value, options?: CallOptions): Spec<number>
+  ltrim(key: Key, start: number, stop: number, options?: CallOptions): Spec<undefined>
 
   /** How many are new. */
-  sadd: (k: Key, members: Value | readonly Value[], options?: CallOptions) =>
-    spec(op.sadd, ['SADD', key(k), ...list(members, 'members', value)], options),
+  sadd(key: Key, members: Value | readonly Value[], options?: CallOptions): Spec<number>
   /** How many existed. */
-  srem: (k: Key, members: Value | readonly Value[], options?: CallOptions) =>
-    spec(op.srem, ['SREM', key(k), ...list(members, 'members', value)], options),
+  srem(key: Key, members: Value | readonly Value[], options?: CallOptions): Spec<number>
   /** In no order. */
-  smembers: (k: Key, options?: CallOptions) => spec(op.smembers, ['SMEMBERS', key(k)], options),
-  sismember: (k: Key, member: Value, options?: CallOptions) =>
-    spec(op.sismember, ['SISMEMBER', key(k), value(member)], options),
-  scard: (k: Key, options?: CallOptions) => spec(op.scard, ['SCARD', key(k)], options),
-  spop: (k: Key, options?: CallOptions) => spec(op.spop, ['SPOP', key(k)], options),
+  smembers(key: Key, options?: CallOptions): Spec<string[]>
+  sismember(key: Key, member: Value, options?: CallOptions): Spec<boolean>
+  scard(key: Key, options?: CallOptions): Spec<number>
+  spop(key: Key, options?: CallOptions): Spec<string | null>
 
   /** How many are new. */
-  zadd: (k: Key, members: ScoredMember | readonly ScoredMember[], options?: CallOptions) => {
-    const args: Arg[] = ['ZADD', key(k)]
-    const items = Array.isArray(members)
-      ? (members as readonly ScoredMember[])
-      : [members as ScoredMember]
-    if (items.length === 0) throw invalid('members: there is none')
-    for (const item of items) {
-      if (typeof item !== 'object' || item === null)
-        throw invalid('a member is not { member, score }')
-      args.push(score(item.score, 'the score'), value(item.member, 'the member'))
-    }
-    return spec(op.zadd, args, options)
-  },
+  zadd(
+    key: Key,
+    members: ScoredMember | readonly ScoredMember[],
+    options?: CallOptions,
+  ): Spec<number>
   /** How many existed. */
-  zrem: (k: Key, members: Value | readonly Value[], options?: CallOptions) =>
-    spec(op.zrem, ['ZREM', key(k), ...list(members, 'members', value)], options),
+  zrem(key: Key, members: Value | readonly Value[], options?: CallOptions): Spec<number>
   /** Members from low to high. Both ends included. */
-  zrange: (k: Key, start: number, stop: number, options?: ZRangeOptions) =>
-    zrange(op.zrange, k, start, stop, options),
+  zrange(key: Key, start: number, stop: number, options?: ZRangeOptions): Spec<string[]>
   /** The same, with scores. */
-  zrangeWithScores: (k: Key, start: number, stop: number, options?: ZRangeOptions) =>
-    zrange(op.zrangeScored, k, start, stop, options),
-  zscore: (k: Key, member: Value, options?: CallOptions) =>
-    spec(op.zscore, ['ZSCORE', key(k), value(member)], options),
+  zrangeWithScores(
+    key: Key,
+    start: number,
+    stop: number,
+    options?: ZRangeOptions,
+  ): Spec<ScoredMember[]>
+  zscore(key: Key, member: Value, options?: CallOptions): Spec<number | null>
   /** 0-based from the lowest score, `null` if it is no member. */
-  zrank: (k: Key, member: Value, options?: CallOptions) =>
-    spec(op.zrank, ['ZRANK', key(k), value(member)], options),
-  zcard: (k: Key, options?: CallOptions) => spec(op.zcard, ['ZCARD', key(k)], options),
+  zrank(key: Key, member: Value, options?: CallOptions): Spec<number | null>
+  zcard(key: Key, options?: CallOptions): Spec<number>
   /** How many have a score from `min` to `max`, both included. */
-  zcount: (k: Key, min: number, max: number, options?: CallOptions) =>
-    spec(op.zcount, ['ZCOUNT', key(k), score(min, 'min'), score(max, 'max')], options),
+  zcount(key: Key, min: number, max: number, options?: CallOptions): Spec<number>
   /** The new score. */
-  zincrBy: (k: Key, by: number, member: Value, options?: CallOptions) =>
-    spec(op.zincrBy, ['ZINCRBY', key(k), score(by, 'the increment'), value(member)], options),
+  zincrBy(key: Key, by: number, member: Value, options?: CallOptions): Spec<number>
 
   /** The ID of the entry. */
-  xadd(k: Key, fields: Fields, options?: XAddOptions): Spec<string> {
-    known(options, 'id', 'maxLength')
-    const args: Arg[] = ['XADD', key(k)]
-    if (options?.maxLength !== undefined) {
-      args.push('MAXLEN', '~', integer(options.maxLength, 'maxLength', 0))
-    }
-    args.push(streamId(options?.id ?? '*'), ...pairs(fields, 'field', field))
-    return { operation: op.xadd, args, bytes: false, options }
-  },
-  /** From `start` to `end`, both included; `-` and `+` are the ends of the stream. */
-  xrange: (k: Key, start = '-', end = '+', options?: RangeOptions) =>
-    xrange(op.xrange, 'XRANGE', k, start, end, options),
-  /** From `start` down to `end`. */
-  xrevrange: (k: Key, start = '+', end = '-', options?: RangeOptions) =>
-    xrange(op.xrevrange, 'XREVRANGE', k, start, end, options),
+  xadd(key: Key, fields: Fields, options?: XAddOptions): Spec<string>
+  /** From `start` to `end`, both included; by default the whole stream, `-` to `+`. */
+  xrange(key: Key, start?: string, end?: string, options?: RangeOptions): Spec<StreamEntry[]>
+  /** From `start` down to `end`; by default the whole stream, `+` to `-`. */
+  xrevrange(key: Key, start?: string, end?: string, options?: RangeOptions): Spec<StreamEntry[]>
   /** Entries after the given IDs, by stream; `[]` if there is none. */
-  xread(streams: Readonly<Record<string, string>>, options?: XReadOptions) {
-    known(options, 'count', 'blockMs')
-    const args: Arg[] = ['XREAD']
-    if (options?.count !== undefined) args.push('COUNT', integer(options.count, 'count', 1))
-    if (options?.blockMs !== undefined) args.push('BLOCK', integer(options.blockMs, 'blockMs', 1))
-    if (typeof streams !== 'object' || streams === null) throw invalid('streams are not an object')
-    const names = Object.keys(streams)
-    if (names.length === 0) throw invalid('streams: there is none')
-    args.push('STREAMS', ...names.map(key))
-    for (const name of names) args.push(streamId(streams[name] as string))
-    const result: Spec<ReturnType<typeof asStreams>> = {
-      operation: op.xread,
-      args,
-      bytes: false,
-      options,
-    }
-    return result
-  },
-  xlen: (k: Key, options?: CallOptions) => spec(op.xlen, ['XLEN', key(k)], options),
+  xread(
+    streams: Readonly<Record<string, string>>,
+    options?: XReadOptions,
+  ): Spec<{ key: string; entries: StreamEntry[] }[]>
+  xlen(key: Key, options?: CallOptions): Spec<number>
   /** How many existed. */
-  xdel: (k: Key, ids: string | readonly string[], options?: CallOptions) =>
-    spec(op.xdel, ['XDEL', key(k), ...list(ids, 'ids', (id: string) => streamId(id))], options),
+  xdel(key: Key, ids: string | readonly string[], options?: CallOptions): Spec<number>
 
   /** Lua. Everything that the script touches belongs in `keys`. Needs capability `scripts`. */
-  eval: (
+  eval(
     script: string,
-    keys: readonly Key[] = [],
-    args: readonly Value[] = [],
+    keys?: readonly Key[],
+    args?: readonly Value[],
     options?: CallOptions,
-  ) => {
-    if (typeof script !== 'string' || script === '') throw invalid('the script is not a string')
-    const all: Arg[] = ['EVAL', text(script, 'the script'), keys.length]
-    for (const k of keys) all.push(key(k))
-    for (const arg of args) all.push(value(arg, 'the argument'))
-    return spec(op.eval, all, options)
-  },
+  ): Spec<Reply>
   /** How many subscribers it reached, on the node that took it. */
-  publish: (channel: string, message: Value, options?: CallOptions) =>
-    spec(op.publish, ['PUBLISH', key(channel), value(message, 'the message')], options),
+  publish(channel: string, message: Value, options?: CallOptions): Spec<number>
 }
 
-function zrange<T extends string[] | ScoredMember[]>(
-  operation: Operation<T> | Operation<string[]> | Operation<ScoredMember[]>,
-  k: Key,
-  start: number,
-  stop: number,
-  options: ZRangeOptions | undefined,
-): Spec<T> {
-  known(options, 'by', 'reverse', 'limit', 'offset')
-  const args: Arg[] = ['ZRANGE', key(k)]
-  const { by = 'rank', reverse, limit, offset } = options ?? {}
-  if (by === 'rank') {
-    args.push(integer(start, 'start'), integer(stop, 'stop'))
-    if (limit !== undefined || offset !== undefined) throw invalid('limit goes with by: score')
-  } else if (by === 'score') {
-    const [low, high] = [score(start, 'start'), score(stop, 'stop')]
-    args.push(...(reverse ? [high, low] : [low, high]), 'BYSCORE')
-  } else {
-    throw invalid('by is not rank or score')
-  }
-  if (reverse) args.push('REV')
-  if (limit !== undefined || offset !== undefined) {
-    args.push('LIMIT', integer(offset ?? 0, 'offset', 0), integer(limit ?? -1, 'limit', -1))
-  }
-  if ((operation as unknown) === op.zrangeScored) args.push('WITHSCORES')
-  return { operation: operation as Operation<T>, args, bytes: false, options }
-}
-
-function xrange(
-  operation: Operation<StreamEntry[]>,
-  name: string,
-  k: Key,
-  start: string,
-  end: string,
-  options: RangeOptions | undefined,
-): Spec<StreamEntry[]> {
-  known(options, 'count')
-  const args: Arg[] = [name, key(k), streamId(start, 'start'), streamId(end, 'end')]
-  if (options?.count !== undefined) args.push('COUNT', integer(options.count, 'count', 1))
-  return { operation, args, bytes: false, options }
-}
-
-// Raw commands -----------------------------------------------------------------------------------
+// What is known of commands by their names --------------------------------------------------------
 
 /** Commands that change nothing. Everything else counts as a write that must not be repeated. */
 const reads = new Set(
@@ -653,6 +253,427 @@ const connection = new Set(
   ).split(' '),
 )
 
+/** Writes that may be repeated: the same effect and the same reply. EXPIRE counts from now, which is close enough. */
+const absolute = new Set(['SET', 'MSET', 'EXPIRE'])
+
+function operationOf<T>(word: string, decode: ((reply: never) => T) | undefined): Operation<T> {
+  const write = !isRead(word)
+  return { name: word.toLowerCase(), write, idempotent: !write || absolute.has(word), decode }
+}
+
+// What an argument must be -----------------------------------------------------------------------
+
+/** @internal */
+export function invalid(detail: string): DriverFailure {
+  return new DriverFailure({ kind: 'invalid', outcome: 'not-applied', detail })
+}
+
+const int64 = 2n ** 63n
+
+/** By its letter, what goes out for an argument; `undefined` if it cannot be right. */
+const convert = {
+  /** A name that may be empty: a field. */
+  f(input: unknown): Arg | undefined {
+    if (typeof input === 'string') return input.isWellFormed() ? input : undefined
+    return input instanceof Uint8Array ? input : undefined
+  },
+  k(input: unknown): Arg | undefined {
+    return (input as Key | null)?.length ? convert.f(input) : undefined
+  },
+  v(input: unknown): Arg | undefined {
+    if (typeof input === 'number') return Number.isFinite(input) ? input : undefined
+    return typeof input === 'bigint' ? input : convert.f(input)
+  },
+  i(input: unknown): Arg | undefined {
+    return Number.isSafeInteger(input) ? (input as number) : undefined
+  },
+  p(input: unknown): Arg | undefined {
+    return (input as number) >= 1 ? convert.i(input) : undefined
+  },
+  z(input: unknown): Arg | undefined {
+    return (input as number) >= 0 ? convert.i(input) : undefined
+  },
+  n(input: unknown = 1): Arg | undefined {
+    if (typeof input !== 'bigint') return convert.i(input)
+    return input >= -int64 && input < int64 ? input : undefined
+  },
+  d(input: unknown): Arg | undefined {
+    return typeof input === 'number' ? convert.v(input) : undefined
+  },
+  s(input: unknown): Arg | undefined {
+    if (input === Infinity) return '+inf'
+    return input === -Infinity ? '-inf' : convert.d(input)
+  },
+  t(input: unknown): Arg | undefined {
+    return typeof input === 'string' && /^([-+*$>]|\(?\d+(-(\d+|\*))?)$/.test(input)
+      ? input
+      : undefined
+  },
+}
+type Letter = keyof typeof convert
+
+const expected: Readonly<Record<Letter, string>> = {
+  f: 'well-formed text or a Uint8Array',
+  k: 'well-formed text or a Uint8Array, and not empty',
+  v: 'well-formed text, a finite number, a bigint or a Uint8Array',
+  i: 'a whole number',
+  p: 'a whole number from 1',
+  z: 'a whole number from 0',
+  n: 'a whole number of 64 bits',
+  d: 'a finite number',
+  s: 'a number',
+  t: 'a stream ID (1700000000000-0)',
+}
+
+function one(input: unknown, letter: Letter, what: string): Arg {
+  const arg = convert[letter](input)
+  if (arg === undefined) throw invalid(`${what} is not ${expected[letter]}`)
+  return arg
+}
+
+/** Adds one argument; a capital letter takes a list as well, `P` and `E` names (keys, fields) with their values. */
+function add(args: Arg[], input: unknown, letter: string, what: string): void {
+  const small = letter.toLowerCase()
+  if (small === letter) {
+    args.push(one(input, letter as Letter, what))
+    return
+  }
+  const before = args.length
+  if (small === 'p' || small === 'e') {
+    if (typeof input !== 'object' || input === null)
+      throw invalid(`${what} is not an object or Map`)
+    for (const [name, value] of input instanceof Map ? input : Object.entries(input)) {
+      args.push(one(name, small === 'p' ? 'k' : 'f', `a name in ${what}`))
+      args.push(one(value, 'v', `a value in ${what}`))
+    }
+  } else {
+    for (const item of Array.isArray(input) ? input : [input])
+      args.push(one(item, small as Letter, what))
+  }
+  if (args.length === before) throw invalid(`${what} is empty`)
+}
+
+const callOptions = ['signal', 'timeoutMs', 'correlationId']
+
+/** @internal A misspelt option is an error, not a surprise. */
+export function known<O extends object>(options: O | undefined, ...names: string[]): O | undefined {
+  if (options === undefined) return undefined
+  if (typeof options !== 'object' || options === null)
+    throw invalid('the options are not an object')
+  for (const name of Object.keys(options)) {
+    if (!callOptions.includes(name) && !names.includes(name)) {
+      // The name is the programmer's, not data; still, it could be a pasted value.
+      throw invalid(/^[A-Za-z]{1,32}$/.test(name) ? `unknown option ${name}` : 'an unknown option')
+    }
+  }
+  return options
+}
+
+// What a reply means -----------------------------------------------------------------------------
+
+/** Each throws for what its command cannot answer. */
+const decode = {
+  any(reply: Reply): Reply {
+    return reply
+  },
+  text(reply: Reply): string {
+    if (typeof reply === 'string') return reply
+    if (typeof reply === 'number' || typeof reply === 'bigint') return String(reply)
+    throw new TypeError('unexpected reply')
+  },
+  textOrNull(reply: Reply): string | null {
+    return reply === null ? null : decode.text(reply)
+  },
+  bytes(reply: Reply): Uint8Array | null {
+    if (reply === null || reply instanceof Uint8Array) return reply
+    throw new TypeError('unexpected reply')
+  },
+  list(reply: Reply): Reply[] {
+    if (Array.isArray(reply)) return reply
+    throw new TypeError('unexpected reply')
+  },
+  texts(reply: Reply): string[] {
+    return decode.list(reply).map(decode.text)
+  },
+  textsOrNulls(reply: Reply): (string | null)[] {
+    return decode.list(reply).map(decode.textOrNull)
+  },
+  bytesList(reply: Reply): (Uint8Array | null)[] {
+    return decode.list(reply).map(decode.bytes)
+  },
+  integer(reply: Reply): number {
+    if (typeof reply === 'number') return reply
+    if (typeof reply !== 'bigint') throw new TypeError('unexpected reply')
+    throw new DriverFailure({
+      kind: 'unsupported',
+      detail: 'the integer is beyond 2^53 - 1; command([...]) gives it exactly, as a bigint',
+    })
+  },
+  integerOrNull(reply: Reply): number | null {
+    return reply === null ? null : decode.integer(reply)
+  },
+  boolean(reply: Reply): boolean {
+    if (reply === 1 || reply === 0) return reply === 1
+    throw new TypeError('unexpected reply')
+  },
+  written(reply: Reply): boolean {
+    if (reply === 'OK' || reply === null) return reply === 'OK'
+    throw new TypeError('unexpected reply')
+  },
+  done(reply: Reply): undefined {
+    if (reply !== 'OK') throw new TypeError('unexpected reply')
+  },
+  score(reply: Reply): number {
+    const score = Number(decode.text(reply).replace('inf', 'Infinity'))
+    if (Number.isNaN(score)) throw new TypeError('unexpected reply')
+    return score
+  },
+  scoreOrNull(reply: Reply): number | null {
+    return reply === null ? null : decode.score(reply)
+  },
+  pairs<T>(reply: Reply, pair: (first: Reply, second: Reply) => T): T[] {
+    const flat = decode.list(reply)
+    if (flat.length % 2 !== 0) throw new TypeError('unexpected reply')
+    const result: T[] = []
+    for (let i = 0; i < flat.length; i += 2)
+      result.push(pair(flat[i] as Reply, flat[i + 1] as Reply))
+    return result
+  },
+  record(reply: Reply): Record<string, string> {
+    // fromEntries, since a field may be called __proto__.
+    return Object.fromEntries(
+      decode.pairs(reply, (name, value) => [decode.text(name), decode.text(value)]),
+    )
+  },
+  scored(reply: Reply): ScoredMember[] {
+    return decode.pairs(reply, (member, score) => ({
+      member: decode.text(member),
+      score: decode.score(score),
+    }))
+  },
+  entries(reply: Reply): StreamEntry[] {
+    return decode.list(reply).map((entry) => {
+      const [id, fields] = decode.list(entry) as [Reply, Reply]
+      return { id: decode.text(id), fields: decode.record(fields) }
+    })
+  },
+  streams(reply: Reply): { key: string; entries: StreamEntry[] }[] {
+    if (reply === null) return []
+    return decode.list(reply).map((stream) => {
+      const [key, entries] = decode.list(stream) as [Reply, Reply]
+      return { key: decode.text(key), entries: decode.entries(entries) }
+    })
+  },
+}
+
+// The commands -----------------------------------------------------------------------------------
+
+/** A command for each row: its name, its arguments by their letters, and how its reply is decoded. */
+const table = {
+  get: 'GET k textOrNull',
+  getBytes: 'GET k bytes',
+  getDel: 'GETDEL k textOrNull',
+  mget: 'MGET K textsOrNulls',
+  mgetBytes: 'MGET K bytesList',
+  mset: 'MSET P done',
+  del: 'DEL K integer',
+  exists: 'EXISTS K integer',
+  expire: 'EXPIRE kp boolean',
+  persist: 'PERSIST k boolean',
+  ttl: 'TTL k integer',
+  pttl: 'PTTL k integer',
+  type: 'TYPE k text',
+  incrBy: 'INCRBY kn integer',
+  incrByFloat: 'INCRBYFLOAT kd text',
+  append: 'APPEND kv integer',
+  strlen: 'STRLEN k integer',
+  hget: 'HGET kf textOrNull',
+  hgetBytes: 'HGET kf bytes',
+  hset: 'HSET kE integer',
+  hmget: 'HMGET kF textsOrNulls',
+  hgetAll: 'HGETALL k record',
+  hdel: 'HDEL kF integer',
+  hexists: 'HEXISTS kf boolean',
+  hincrBy: 'HINCRBY kfn integer',
+  hkeys: 'HKEYS k texts',
+  hvals: 'HVALS k texts',
+  hlen: 'HLEN k integer',
+  lpush: 'LPUSH kV integer',
+  rpush: 'RPUSH kV integer',
+  lpop: 'LPOP k textOrNull',
+  rpop: 'RPOP k textOrNull',
+  lrange: 'LRANGE kii texts',
+  lrangeBytes: 'LRANGE kii bytesList',
+  llen: 'LLEN k integer',
+  lindex: 'LINDEX ki textOrNull',
+  lrem: 'LREM kiv integer',
+  ltrim: 'LTRIM kii done',
+  sadd: 'SADD kV integer',
+  srem: 'SREM kV integer',
+  smembers: 'SMEMBERS k texts',
+  sismember: 'SISMEMBER kv boolean',
+  scard: 'SCARD k integer',
+  spop: 'SPOP k textOrNull',
+  zrem: 'ZREM kV integer',
+  zscore: 'ZSCORE kv scoreOrNull',
+  zrank: 'ZRANK kv integerOrNull',
+  zcard: 'ZCARD k integer',
+  zcount: 'ZCOUNT kss integer',
+  zincrBy: 'ZINCRBY ksv score',
+  xlen: 'XLEN k integer',
+  xdel: 'XDEL kT integer',
+  publish: 'PUBLISH kv integer',
+} satisfies { [K in Exclude<keyof Commands, keyof typeof special>]: string }
+
+type Make = (...input: unknown[]) => Spec
+
+function maker(row: string): Make {
+  const [word, letters, decoder] = row.split(' ') as [string, string, keyof typeof decode]
+  const operation = operationOf(word, decode[decoder] as (reply: never) => unknown)
+  const bytes = decoder.startsWith('bytes')
+  return (...input) => {
+    const args: Arg[] = [word]
+    for (let i = 0; i < letters.length; i++) {
+      add(args, input[i], letters[i] as string, `argument ${i + 1}`)
+    }
+    return { operation, args, bytes, options: known(input[letters.length] as CallOptions) }
+  }
+}
+
+const operations = {
+  set: operationOf('SET', decode.written),
+  /** A condition that the first try met is not met by the second. */
+  setIf: { ...operationOf('SET', decode.written), idempotent: false },
+  zadd: operationOf('ZADD', decode.integer),
+  zrange: operationOf('ZRANGE', decode.texts),
+  zrangeScored: operationOf('ZRANGE', decode.scored),
+  xadd: operationOf('XADD', decode.text),
+  xrange: operationOf('XRANGE', decode.entries),
+  xrevrange: operationOf('XREVRANGE', decode.entries),
+  xread: operationOf('XREAD', decode.streams),
+  eval: operationOf('EVAL', decode.any),
+}
+
+function spec<T>(operation: Operation<T>, args: Arg[], options: CallOptions | undefined): Spec<T> {
+  return { operation, args, bytes: false, options }
+}
+
+/** Commands whose options are more than a row can say. */
+const special = {
+  set(key: Key, value: Value, options?: SetOptions): Spec<boolean> {
+    const args = ['SET', one(key, 'k', 'the key'), one(value, 'v', 'the value')]
+    if (options === undefined) return spec(operations.set, args, options)
+    known(options, 'ttlSeconds', 'ttlMs', 'keepTtl', 'ifAbsent', 'ifPresent')
+    const { ttlSeconds, ttlMs, keepTtl, ifAbsent, ifPresent } = options
+    if (ttlSeconds !== undefined) args.push('EX', one(ttlSeconds, 'p', 'ttlSeconds'))
+    if (ttlMs !== undefined) args.push('PX', one(ttlMs, 'p', 'ttlMs'))
+    if (keepTtl) args.push('KEEPTTL')
+    // The key, the value, and at most one expiry of two words.
+    if (args.length > (keepTtl ? 4 : 5)) {
+      throw invalid('only one of ttlSeconds, ttlMs and keepTtl can be given')
+    }
+    if (ifAbsent && ifPresent) throw invalid('only one of ifAbsent and ifPresent can be given')
+    if (ifAbsent) args.push('NX')
+    if (ifPresent) args.push('XX')
+    return spec(ifAbsent || ifPresent ? operations.setIf : operations.set, args, options)
+  },
+  zadd(key: Key, members: ScoredMember | readonly ScoredMember[], options?: CallOptions) {
+    const args = ['ZADD', one(key, 'k', 'the key')]
+    for (const item of Array.isArray(members) ? members : [members]) {
+      args.push(one(item?.score, 's', 'a score'), one(item?.member, 'v', 'a member'))
+    }
+    if (args.length === 2) throw invalid('members is empty')
+    return spec(operations.zadd, args, known(options))
+  },
+  zrange(key: Key, start: number, stop: number, options?: ZRangeOptions): Spec<string[]> {
+    return spec(operations.zrange, zrangeArgs(key, start, stop, options), options)
+  },
+  zrangeWithScores(
+    key: Key,
+    start: number,
+    stop: number,
+    options?: ZRangeOptions,
+  ): Spec<ScoredMember[]> {
+    const args = zrangeArgs(key, start, stop, options)
+    return spec(operations.zrangeScored, [...args, 'WITHSCORES'], options)
+  },
+  xadd(key: Key, fields: Fields, options?: XAddOptions): Spec<string> {
+    known(options, 'id', 'maxLength')
+    const { id = '*', maxLength } = options ?? {}
+    const args = ['XADD', one(key, 'k', 'the key')]
+    if (maxLength !== undefined) args.push('MAXLEN', '~', one(maxLength, 'z', 'maxLength'))
+    args.push(one(id, 't', 'id'))
+    add(args, fields, 'E', 'fields')
+    return spec(operations.xadd, args, options)
+  },
+  xrange(key: Key, start = '-', end = '+', options?: RangeOptions): Spec<StreamEntry[]> {
+    return spec(operations.xrange, xrangeArgs('XRANGE', key, start, end, options), options)
+  },
+  xrevrange(key: Key, start = '+', end = '-', options?: RangeOptions): Spec<StreamEntry[]> {
+    return spec(operations.xrevrange, xrangeArgs('XREVRANGE', key, start, end, options), options)
+  },
+  xread(streams: Readonly<Record<string, string>>, options?: XReadOptions) {
+    known(options, 'count', 'blockMs')
+    const { count, blockMs } = options ?? {}
+    const args: Arg[] = ['XREAD']
+    if (count !== undefined) args.push('COUNT', one(count, 'p', 'count'))
+    if (blockMs !== undefined) args.push('BLOCK', one(blockMs, 'p', 'blockMs'))
+    args.push('STREAMS')
+    const entries = Object.entries(streams ?? {})
+    if (entries.length === 0) throw invalid('streams is empty')
+    for (const [key] of entries) args.push(one(key, 'k', 'a stream'))
+    for (const [, id] of entries) args.push(one(id, 't', 'an ID'))
+    return spec(operations.xread, args, options)
+  },
+  eval(
+    script: string,
+    keys: readonly Key[] = [],
+    values: readonly Value[] = [],
+    options?: CallOptions,
+  ): Spec<Reply> {
+    const args = ['EVAL', one(script, 'k', 'the script'), keys.length]
+    for (const key of keys) args.push(one(key, 'k', 'a key'))
+    for (const value of values) args.push(one(value, 'v', 'an argument'))
+    return spec(operations.eval, args, known(options))
+  },
+}
+
+function zrangeArgs(key: Key, start: number, stop: number, options?: ZRangeOptions): Arg[] {
+  known(options, 'by', 'reverse', 'limit', 'offset')
+  const { by = 'rank', reverse, limit, offset } = options ?? {}
+  const letter = by === 'score' ? 's' : 'i'
+  const bounds = [one(start, letter, 'start'), one(stop, letter, 'stop')]
+  const args: Arg[] = ['ZRANGE', one(key, 'k', 'the key')]
+  if (by === 'score') args.push(...(reverse ? bounds.reverse() : bounds), 'BYSCORE')
+  else if (by === 'rank') args.push(...bounds)
+  else throw invalid('by is not rank or score')
+  if (reverse) args.push('REV')
+  if (limit !== undefined || offset !== undefined) {
+    if (by === 'rank') throw invalid('limit and offset go with by: score')
+    args.push('LIMIT', one(offset ?? 0, 'z', 'offset'), one(limit ?? -1, 'i', 'limit'))
+  }
+  return args
+}
+
+function xrangeArgs(
+  word: string,
+  key: Key,
+  start: string,
+  end: string,
+  options?: RangeOptions,
+): Arg[] {
+  known(options, 'count')
+  const args = [word, one(key, 'k', 'the key'), one(start, 't', 'start'), one(end, 't', 'end')]
+  if (options?.count !== undefined) args.push('COUNT', one(options.count, 'p', 'count'))
+  return args
+}
+
+/** @internal Every command by the name of its method. */
+export const commands = Object.fromEntries([
+  ...Object.entries(table).map(([name, row]) => [name, maker(row)]),
+  ...Object.entries(special),
+]) as unknown as Commands
+
 const rawRead: Operation<Reply> = { name: 'command', write: false, idempotent: true }
 const rawWrite: Operation<Reply> = { name: 'command', write: true, idempotent: false }
 
@@ -676,7 +697,7 @@ export function raw(
     })
   }
   const checked: Arg[] = [name]
-  for (const arg of rest) checked.push(value(arg, 'an argument'))
+  for (const arg of rest) checked.push(one(arg, 'v', 'an argument'))
   return {
     operation: isRead(name) ? rawRead : rawWrite,
     args: checked,
