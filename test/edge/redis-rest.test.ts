@@ -11,7 +11,7 @@ import { startWorker } from './worker.ts'
 const gateway = await gatewayOverRedis()
 const worker =
   gateway.missing === undefined
-    ? await startWorker('redis-suite.worker.ts', {
+    ? await startWorker(new URL('./redis-suite.worker.ts', import.meta.url), {
         REDIS_URL: gateway.url,
         REDIS_TOKEN: gateway.token,
       })

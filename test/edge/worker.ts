@@ -4,15 +4,14 @@ import { Miniflare } from 'miniflare'
 import { afterAll } from 'vitest'
 
 /**
- * Runs a Worker of this folder in workerd, bundled as wrangler would, for one test file. `bindings` is its
- * `env`.
+ * Runs a Worker in workerd, bundled as wrangler would, for one test file. `bindings` is its `env`.
  */
 export async function startWorker(
-  file: string,
+  source: URL,
   bindings: Record<string, string>,
 ): Promise<{ readonly url: URL }> {
   const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(new URL(file, import.meta.url))],
+    entryPoints: [fileURLToPath(source)],
     bundle: true,
     write: false,
     format: 'esm',
