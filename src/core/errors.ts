@@ -52,22 +52,6 @@ export interface InfraErrorInit extends Failure {
 
 const marker = Symbol.for('dualport.InfraError')
 
-const phrases: Record<ErrorKind, string> = {
-  config: 'the configuration is wrong',
-  unavailable: 'the server could not be reached',
-  timeout: 'no answer in time',
-  aborted: 'aborted by the caller',
-  unauthenticated: 'the credentials were refused',
-  forbidden: 'the credentials do not permit this',
-  'not-found': 'it does not exist',
-  conflict: 'it conflicts with the present state',
-  throttled: 'the server asks to slow down',
-  invalid: 'the input is not valid',
-  unsupported: 'this adapter or server cannot do it',
-  closed: 'the client is closed',
-  internal: 'the reply could not be understood',
-}
-
 const passing: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['unavailable', 'timeout', 'throttled'])
 
 /**
@@ -99,7 +83,7 @@ export class InfraError extends Error {
           ? '; it was applied in part'
           : ''
     super(
-      `${init.component} ${init.operation}: ${init.detail ?? phrases[init.kind]}${tail}`,
+      `${init.component} ${init.operation}: ${init.detail ?? init.kind.replace('-', ' ')}${tail}`,
       init.cause === undefined ? undefined : { cause: init.cause },
     )
     Object.defineProperty(this, 'name', { enumerable: false })

@@ -74,23 +74,8 @@ export interface MetricNames {
   readonly label: string
 }
 
-interface Recorder {
-  duration: (seconds: number) => void
-  errors: Map<string, (increment: number) => void>
-}
-
-/** Kinds that are an answer: the server (or we) refused, so nothing was applied. */
-const refusals: ReadonlySet<string> = new Set([
-  'config',
-  'unauthenticated',
-  'forbidden',
-  'not-found',
-  'conflict',
-  'throttled',
-  'invalid',
-  'unsupported',
-  'closed',
-])
+/** Kinds that leave open what became of a write. Any other is an answer, a refusal: nothing was applied. */
+const unclear: ReadonlySet<string> = new Set(['unavailable', 'timeout', 'aborted', 'internal'])
 const passing: ReadonlySet<string> = new Set(['unavailable', 'timeout', 'throttled'])
 const maxTimeoutMs = 2 ** 31 - 1
 
@@ -111,7 +96,7 @@ export class CallPipeline {
   readonly tracer: Tracer | undefined
   readonly #metrics: MetricsSink | undefined
   readonly #names: MetricNames
-  readonly #recorders = new Map<string, Recorder>()
+  readonly #recorders = new Map<string, (value: number) => void>()
   readonly #drainTimeoutMs: number
   #inFlight = 0
   #drained: (() => void) | undefined
@@ -267,11 +252,8 @@ export class CallPipeline {
     try {
       const name = call.operation.name
       const elapsedMs = performance.now() - call.startedAt
-      if (this.#metrics !== undefined) {
-        const recorder = this.#recorders.get(name) ?? this.#recorder(name)
-        recorder.duration(elapsedMs / 1000)
-        if (error !== undefined) this.#errorCounter(recorder, name, error.code)(1)
-      }
+      this.#recorder(name)?.(elapsedMs / 1000)
+      if (error !== undefined) this.#recorder(name, error.code)?.(1)
       if (this.logger !== undefined && (error !== undefined || this.logSuccess)) {
         this.#log(this.logger, call, elapsedMs, error)
       }
@@ -302,31 +284,30 @@ export class CallPipeline {
     logger.warn(record, 'operation_failed')
   }
 
-  #recorder(name: string): Recorder {
-    const sink = this.#metrics as MetricsSink
-    const recorder: Recorder = {
-      duration: sink.histogram({
-        name: this.#names.duration,
-        help: `Time of a ${this.component} operation, retries included, in seconds`,
-        labels: { [this.#names.label]: name },
-      }),
-      errors: new Map(),
+  /** Of the durations of an operation, or of its errors of one code. */
+  #recorder(name: string, code?: string): ((value: number) => void) | undefined {
+    const sink = this.#metrics
+    if (sink === undefined) return undefined
+    const key = code === undefined ? name : `${name} ${code}`
+    let recorder = this.#recorders.get(key)
+    if (recorder === undefined) {
+      const { component } = this
+      const labels = { [this.#names.label]: name }
+      recorder =
+        code === undefined
+          ? sink.histogram({
+              name: this.#names.duration,
+              help: `Time of a ${component} operation, retries included, in seconds`,
+              labels,
+            })
+          : sink.counter({
+              name: `${component}_errors_total`,
+              help: `Failed ${component} operations`,
+              labels: { ...labels, code },
+            })
+      this.#recorders.set(key, recorder)
     }
-    this.#recorders.set(name, recorder)
     return recorder
-  }
-
-  #errorCounter(recorder: Recorder, name: string, code: string): (increment: number) => void {
-    let count = recorder.errors.get(code)
-    if (count === undefined) {
-      count = (this.#metrics as MetricsSink).counter({
-        name: `${this.component}_errors_total`,
-        help: `Failed ${this.component} operations`,
-        labels: { [this.#names.label]: name, code },
-      })
-      recorder.errors.set(code, count)
-    }
-    return count
   }
 
   #duration(name: string, value: number | undefined, fallback: number): number {
@@ -624,7 +605,7 @@ class Call<R, T> implements Timed, CallRecord {
 function outcomeOf(operation: Operation, failure: Failure, sent: boolean): Outcome {
   if (!operation.write) return 'not-applied'
   if (failure.outcome !== undefined) return failure.outcome
-  return sent && !refusals.has(failure.kind) ? 'unknown' : 'not-applied'
+  return sent && unclear.has(failure.kind) ? 'unknown' : 'not-applied'
 }
 
 function cancel(attempt: Try): void {

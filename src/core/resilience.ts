@@ -1,4 +1,4 @@
-import { CircuitState, SamplingBreaker } from 'cockatiel'
+import { CircuitState, ConsecutiveBreaker } from 'cockatiel'
 
 export interface RetryOptions {
   /** Tries after the first. 0 to 10, default 2. */
@@ -18,7 +18,10 @@ export interface FailureCounter {
 }
 
 export interface BreakerOptions {
-  /** Counts failures and says when to open: one of cockatiel's breakers. Default: half of at least 50 calls in 10 s. */
+  /**
+   * Counts failures and says when to open: one of cockatiel's breakers, `new SamplingBreaker(...)`, say.
+   * Default: 10 failures with no success in between.
+   */
   breaker?: FailureCounter | undefined
   /** How long the circuit stays open at first, in milliseconds; doubles with every failed probe. Default 500. */
   halfOpenAfterMs?: number | undefined
@@ -56,7 +59,8 @@ export class RetryBudget {
   }
 }
 
-export type BreakerState = 'closed' | 'open' | 'half-open'
+/** A lost connection fails everything in flight at once: failures this close together are one event, not many. */
+const eventMs = 10
 
 /**
  * Counts with cockatiel, but the states are ours: while half-open one probe goes through and every other
@@ -67,20 +71,15 @@ export class Breaker {
   readonly #counter: FailureCounter
   readonly #halfOpenAfterMs: number
   readonly #maxOpenMs: number
+  #lastFailure = -Infinity
   #openUntil = 0
   #probeUntil = 0
   #opened = 0
 
   constructor(options: BreakerOptions = {}) {
-    this.#counter =
-      options.breaker ?? new SamplingBreaker({ threshold: 0.5, duration: 10_000, minimumRps: 5 })
+    this.#counter = options.breaker ?? new ConsecutiveBreaker(10)
     this.#halfOpenAfterMs = options.halfOpenAfterMs ?? 500
     this.#maxOpenMs = options.maxOpenMs ?? 30_000
-  }
-
-  state(now = performance.now()): BreakerState {
-    if (this.#opened === 0) return 'closed'
-    return now < this.#openUntil ? 'open' : 'half-open'
   }
 
   /** Milliseconds until another call may be let through; 0 lets this one through. */
@@ -105,7 +104,8 @@ export class Breaker {
   }
 
   failure(now: number): void {
-    if (this.#opened !== 0 && this.#probeUntil === 0) return
+    if (this.#opened === 0 ? now - this.#lastFailure < eventMs : this.#probeUntil === 0) return
+    this.#lastFailure = now
     const state = this.#opened === 0 ? CircuitState.Closed : CircuitState.HalfOpen
     if (!this.#counter.failure(state) && this.#opened === 0) return
     const openMs = Math.min(this.#maxOpenMs, this.#halfOpenAfterMs * 2 ** this.#opened)

@@ -11,44 +11,32 @@ export interface Timed {
 /** How late `expire` may come: one bucket, plus the macrotask that lets a buffered reply in first. */
 const bucketMs = 8
 
-interface Entry {
-  timed: Timed
-  prev: Entry
-  next: Entry
-}
-
 /**
- * One timer for all pending calls of a process, since one timer a call is a measurable cost. Buckets
- * of 8 ms, each a ring, so that adding and removing is O(1) and a settled call leaves nothing behind.
+ * One timer for all pending calls of a process, since one timer a call is a measurable cost. Buckets of
+ * 8 ms; a settled call leaves nothing behind.
  */
 export class SharedTimer {
-  readonly #buckets = new Map<number, Entry>()
+  readonly #buckets = new Map<number, Set<Timed>>()
   #size = 0
   #armedFor = Infinity
   #timer: ReturnType<typeof setTimeout> | undefined
 
   add(timed: Timed): void {
     const key = Math.ceil(timed.due / bucketMs)
-    let head = this.#buckets.get(key)
-    if (head === undefined) {
-      head = ring()
-      this.#buckets.set(key, head)
+    let bucket = this.#buckets.get(key)
+    if (bucket === undefined) {
+      bucket = new Set()
+      this.#buckets.set(key, bucket)
     }
-    const entry: Entry = { timed, prev: head.prev, next: head }
-    head.prev.next = entry
-    head.prev = entry
-    timed.slot = entry
+    bucket.add(timed)
+    timed.slot = bucket
     // Holds the process open while a call is pending, and no longer.
     if (this.#size++ === 0) this.#timer?.ref()
     if (key < this.#armedFor) this.#arm(key)
   }
 
   remove(timed: Timed): void {
-    const entry = timed.slot as Entry | undefined
-    if (entry === undefined) return
-    timed.slot = undefined
-    entry.prev.next = entry.next
-    entry.next.prev = entry.prev
+    if (!(timed.slot as Set<Timed> | undefined)?.delete(timed)) return
     if (--this.#size === 0) this.#timer?.unref()
   }
 
@@ -62,38 +50,23 @@ export class SharedTimer {
   #fire(): void {
     const now = performance.now()
     let earliest = Infinity
-    let overdue: Timed[] | undefined
-    for (const [key, head] of this.#buckets) {
-      if (head.next === head) this.#buckets.delete(key)
+    for (const [key, bucket] of this.#buckets) {
+      if (bucket.size === 0) this.#buckets.delete(key)
       else if (key * bucketMs > now) earliest = Math.min(earliest, key)
-      else {
-        overdue ??= []
-        for (let entry = head.next; entry !== head; entry = entry.next) overdue.push(entry.timed)
-      }
+      // One macrotask later: after a thaw (Lambda, SIGCONT) an overdue timer comes before the reply that is
+      // already in the socket's buffer. What that reply settles has left its bucket by then.
+      else setImmediate(() => this.#expire(bucket))
     }
     this.#armedFor = Infinity
     this.#timer = undefined
     if (earliest !== Infinity) this.#arm(earliest)
-    if (overdue !== undefined) setImmediate(expireAll, this, overdue)
   }
-}
 
-function ring(): Entry {
-  const head = {} as Entry
-  head.prev = head
-  head.next = head
-  return head
-}
-
-/**
- * Runs one macrotask after the timer: after a thaw (Lambda, SIGCONT) an overdue timer comes before the
- * reply that is already in the socket's buffer. What that reply settles has left its slot by now.
- */
-function expireAll(timer: SharedTimer, overdue: Timed[]): void {
-  for (const timed of overdue) {
-    if (timed.slot === undefined) continue
-    timer.remove(timed)
-    timed.expire()
+  #expire(bucket: Set<Timed>): void {
+    for (const timed of bucket) {
+      this.remove(timed)
+      timed.expire()
+    }
   }
 }
 

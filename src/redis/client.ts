@@ -11,6 +11,7 @@ import {
   type Operation,
 } from '../core/index.ts'
 import {
+  type CommandOptions,
   type Commands,
   commands,
   invalid,
@@ -51,7 +52,10 @@ export type Settled<T extends unknown[]> = { [I in keyof T]: ItemResult<T[I]> }
 
 export interface BatchOf<T extends unknown[]> extends BatchMethods<T> {
   /** Adds any command; see `Redis.command`. */
-  command(args: readonly Value[], options?: { bytes?: boolean }): BatchOf<[...T, Reply]>
+  command(
+    args: readonly Value[],
+    options?: Omit<CommandOptions, keyof CallOptions>,
+  ): BatchOf<[...T, Reply]>
   /** How many commands there are so far. */
   readonly length: number
   /**
@@ -144,10 +148,7 @@ export class Redis extends Client<RedisDriver> {
    * integers beyond 2^53 - 1 are `bigint`. Commands that would change the connection that callers share
    * (SELECT, MULTI, SUBSCRIBE) reject with kind `unsupported`.
    */
-  command(
-    args: readonly Value[],
-    options?: CallOptions & { readonly bytes?: boolean | undefined },
-  ): Promise<Reply> {
+  command(args: readonly Value[], options?: CommandOptions): Promise<Reply> {
     let spec: Spec<Reply>
     try {
       spec = raw(args, options)
@@ -347,7 +348,7 @@ class Batch {
     return this.#specs.length
   }
 
-  command(args: readonly Value[], options?: { bytes?: boolean }): this {
+  command(args: readonly Value[], options?: Omit<CommandOptions, keyof CallOptions>): this {
     return this.#add(() => raw(args, options))
   }
 

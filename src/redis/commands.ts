@@ -209,24 +209,6 @@ export interface Commands {
 
 // What is known of commands by their names --------------------------------------------------------
 
-/** Commands that change nothing. Everything else counts as a write that must not be repeated. */
-const reads = new Set(
-  (
-    'BITCOUNT BITFIELD_RO BITPOS DBSIZE DUMP ECHO EVALSHA_RO EVAL_RO EXISTS EXPIRETIME FCALL_RO GEODIST ' +
-    'GEOHASH GEOPOS GEORADIUSBYMEMBER_RO GEORADIUS_RO GEOSEARCH GET GETBIT GETRANGE HEXISTS HGET HGETALL ' +
-    'HKEYS HLEN HMGET HRANDFIELD HSCAN HSTRLEN HVALS INFO KEYS LCS LINDEX LLEN LPOS LRANGE MGET OBJECT ' +
-    'PEXPIRETIME PFCOUNT PING PTTL RANDOMKEY SCAN SCARD SDIFF SINTER SINTERCARD SISMEMBER SMEMBERS ' +
-    'SMISMEMBER SORT_RO SRANDMEMBER SSCAN STRLEN SUBSTR SUNION TIME TOUCH TTL TYPE XINFO XLEN XPENDING ' +
-    'XRANGE XREAD XREVRANGE ZCARD ZCOUNT ZDIFF ZINTER ZINTERCARD ZLEXCOUNT ZMSCORE ZRANDMEMBER ZRANGE ' +
-    'ZRANGEBYLEX ZRANGEBYSCORE ZRANK ZREVRANGE ZREVRANGEBYLEX ZREVRANGEBYSCORE ZREVRANK ZSCAN ZSCORE ZUNION'
-  ).split(' '),
-)
-
-/** True if the command (its name in upper case) changes nothing, whatever its arguments. */
-export function isRead(name: string): boolean {
-  return reads.has(name)
-}
-
 const waits = new Set(
   'BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF'.split(' '),
 )
@@ -252,14 +234,6 @@ const connection = new Set(
     'READWRITE REPLCONF RESET SELECT SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SWAPDB SYNC UNSUBSCRIBE UNWATCH WATCH'
   ).split(' '),
 )
-
-/** Writes that may be repeated: the same effect and the same reply. EXPIRE counts from now, which is close enough. */
-const absolute = new Set(['SET', 'MSET', 'EXPIRE'])
-
-function operationOf<T>(word: string, decode: ((reply: never) => T) | undefined): Operation<T> {
-  const write = !isRead(word)
-  return { name: word.toLowerCase(), write, idempotent: !write || absolute.has(word), decode }
-}
 
 // What an argument must be -----------------------------------------------------------------------
 
@@ -313,9 +287,9 @@ const convert = {
 type Letter = keyof typeof convert
 
 const expected: Readonly<Record<Letter, string>> = {
-  f: 'well-formed text or a Uint8Array',
-  k: 'well-formed text or a Uint8Array, and not empty',
-  v: 'well-formed text, a finite number, a bigint or a Uint8Array',
+  f: 'well-formed text or bytes',
+  k: 'well-formed text or bytes, and not empty',
+  v: 'well-formed text, bytes or a finite number',
   i: 'a whole number',
   p: 'a whole number from 1',
   z: 'a whole number from 0',
@@ -371,6 +345,10 @@ export function known<O extends object>(options: O | undefined, ...names: string
 
 // What a reply means -----------------------------------------------------------------------------
 
+function unexpected(): never {
+  throw new TypeError('unexpected reply')
+}
+
 /** Each throws for what its command cannot answer. */
 const decode = {
   any(reply: Reply): Reply {
@@ -379,18 +357,18 @@ const decode = {
   text(reply: Reply): string {
     if (typeof reply === 'string') return reply
     if (typeof reply === 'number' || typeof reply === 'bigint') return String(reply)
-    throw new TypeError('unexpected reply')
+    return unexpected()
   },
   textOrNull(reply: Reply): string | null {
     return reply === null ? null : decode.text(reply)
   },
   bytes(reply: Reply): Uint8Array | null {
     if (reply === null || reply instanceof Uint8Array) return reply
-    throw new TypeError('unexpected reply')
+    return unexpected()
   },
   list(reply: Reply): Reply[] {
     if (Array.isArray(reply)) return reply
-    throw new TypeError('unexpected reply')
+    return unexpected()
   },
   texts(reply: Reply): string[] {
     return decode.list(reply).map(decode.text)
@@ -403,7 +381,7 @@ const decode = {
   },
   integer(reply: Reply): number {
     if (typeof reply === 'number') return reply
-    if (typeof reply !== 'bigint') throw new TypeError('unexpected reply')
+    if (typeof reply !== 'bigint') unexpected()
     throw new DriverFailure({
       kind: 'unsupported',
       detail: 'the integer is beyond 2^53 - 1; command([...]) gives it exactly, as a bigint',
@@ -414,18 +392,18 @@ const decode = {
   },
   boolean(reply: Reply): boolean {
     if (reply === 1 || reply === 0) return reply === 1
-    throw new TypeError('unexpected reply')
+    return unexpected()
   },
   written(reply: Reply): boolean {
     if (reply === 'OK' || reply === null) return reply === 'OK'
-    throw new TypeError('unexpected reply')
+    return unexpected()
   },
   done(reply: Reply): undefined {
-    if (reply !== 'OK') throw new TypeError('unexpected reply')
+    if (reply !== 'OK') unexpected()
   },
   score(reply: Reply): number {
     const score = Number(decode.text(reply).replace('inf', 'Infinity'))
-    if (Number.isNaN(score)) throw new TypeError('unexpected reply')
+    if (Number.isNaN(score)) unexpected()
     return score
   },
   scoreOrNull(reply: Reply): number | null {
@@ -433,7 +411,7 @@ const decode = {
   },
   pairs<T>(reply: Reply, pair: (first: Reply, second: Reply) => T): T[] {
     const flat = decode.list(reply)
-    if (flat.length % 2 !== 0) throw new TypeError('unexpected reply')
+    if (flat.length % 2 !== 0) unexpected()
     const result: T[] = []
     for (let i = 0; i < flat.length; i += 2)
       result.push(pair(flat[i] as Reply, flat[i + 1] as Reply))
@@ -468,90 +446,116 @@ const decode = {
 
 // The commands -----------------------------------------------------------------------------------
 
-/** A command for each row: its name, its arguments by their letters, and how its reply is decoded. */
+/**
+ * A command for each row, by the name of its method: `r`ead, `a`bsolute write (repeating it has the same
+ * effect and the same reply) or relative `w`rite; its arguments by their letters; how its reply is decoded;
+ * and the command's own name, if it is another.
+ */
 const table = {
-  get: 'GET k textOrNull',
-  getBytes: 'GET k bytes',
-  getDel: 'GETDEL k textOrNull',
-  mget: 'MGET K textsOrNulls',
-  mgetBytes: 'MGET K bytesList',
-  mset: 'MSET P done',
-  del: 'DEL K integer',
-  exists: 'EXISTS K integer',
-  expire: 'EXPIRE kp boolean',
-  persist: 'PERSIST k boolean',
-  ttl: 'TTL k integer',
-  pttl: 'PTTL k integer',
-  type: 'TYPE k text',
-  incrBy: 'INCRBY kn integer',
-  incrByFloat: 'INCRBYFLOAT kd text',
-  append: 'APPEND kv integer',
-  strlen: 'STRLEN k integer',
-  hget: 'HGET kf textOrNull',
-  hgetBytes: 'HGET kf bytes',
-  hset: 'HSET kE integer',
-  hmget: 'HMGET kF textsOrNulls',
-  hgetAll: 'HGETALL k record',
-  hdel: 'HDEL kF integer',
-  hexists: 'HEXISTS kf boolean',
-  hincrBy: 'HINCRBY kfn integer',
-  hkeys: 'HKEYS k texts',
-  hvals: 'HVALS k texts',
-  hlen: 'HLEN k integer',
-  lpush: 'LPUSH kV integer',
-  rpush: 'RPUSH kV integer',
-  lpop: 'LPOP k textOrNull',
-  rpop: 'RPOP k textOrNull',
-  lrange: 'LRANGE kii texts',
-  lrangeBytes: 'LRANGE kii bytesList',
-  llen: 'LLEN k integer',
-  lindex: 'LINDEX ki textOrNull',
-  lrem: 'LREM kiv integer',
-  ltrim: 'LTRIM kii done',
-  sadd: 'SADD kV integer',
-  srem: 'SREM kV integer',
-  smembers: 'SMEMBERS k texts',
-  sismember: 'SISMEMBER kv boolean',
-  scard: 'SCARD k integer',
-  spop: 'SPOP k textOrNull',
-  zrem: 'ZREM kV integer',
-  zscore: 'ZSCORE kv scoreOrNull',
-  zrank: 'ZRANK kv integerOrNull',
-  zcard: 'ZCARD k integer',
-  zcount: 'ZCOUNT kss integer',
-  zincrBy: 'ZINCRBY ksv score',
-  xlen: 'XLEN k integer',
-  xdel: 'XDEL kT integer',
-  publish: 'PUBLISH kv integer',
+  get: 'r k textOrNull',
+  getBytes: 'r k bytes GET',
+  getDel: 'w k textOrNull',
+  mget: 'r K textsOrNulls',
+  mgetBytes: 'r K bytesList MGET',
+  mset: 'a P done',
+  del: 'w K integer',
+  exists: 'r K integer',
+  expire: 'a kp boolean',
+  persist: 'w k boolean',
+  ttl: 'r k integer',
+  pttl: 'r k integer',
+  type: 'r k text',
+  incrBy: 'w kn integer',
+  incrByFloat: 'w kd text',
+  append: 'w kv integer',
+  strlen: 'r k integer',
+  hget: 'r kf textOrNull',
+  hgetBytes: 'r kf bytes HGET',
+  hset: 'w kE integer',
+  hmget: 'r kF textsOrNulls',
+  hgetAll: 'r k record',
+  hdel: 'w kF integer',
+  hexists: 'r kf boolean',
+  hincrBy: 'w kfn integer',
+  hkeys: 'r k texts',
+  hvals: 'r k texts',
+  hlen: 'r k integer',
+  lpush: 'w kV integer',
+  rpush: 'w kV integer',
+  lpop: 'w k textOrNull',
+  rpop: 'w k textOrNull',
+  lrange: 'r kii texts',
+  lrangeBytes: 'r kii bytesList LRANGE',
+  llen: 'r k integer',
+  lindex: 'r ki textOrNull',
+  lrem: 'w kiv integer',
+  ltrim: 'w kii done',
+  sadd: 'w kV integer',
+  srem: 'w kV integer',
+  smembers: 'r k texts',
+  sismember: 'r kv boolean',
+  scard: 'r k integer',
+  spop: 'w k textOrNull',
+  zrem: 'w kV integer',
+  zscore: 'r kv scoreOrNull',
+  zrank: 'r kv integerOrNull',
+  zcard: 'r k integer',
+  zcount: 'r kss integer',
+  zincrBy: 'w ksv score',
+  xlen: 'r k integer',
+  xdel: 'w kT integer',
+  publish: 'w kv integer',
 } satisfies { [K in Exclude<keyof Commands, keyof typeof special>]: string }
+
+/** What typed commands read, by their own names. */
+const reads = new Set<string>()
+
+function operationOf<T>(
+  word: string,
+  effect: string,
+  decode: ((reply: never) => T) | undefined,
+): Operation<T> {
+  if (effect === 'r') reads.add(word)
+  return { name: word.toLowerCase(), write: effect !== 'r', idempotent: effect !== 'w', decode }
+}
 
 type Make = (...input: unknown[]) => Spec
 
-function maker(row: string): Make {
-  const [word, letters, decoder] = row.split(' ') as [string, string, keyof typeof decode]
-  const operation = operationOf(word, decode[decoder] as (reply: never) => unknown)
+function maker([method, row]: [string, string]): [string, Make] {
+  const [effect, letters, decoder, word = method.toUpperCase()] = row.split(' ') as [
+    string,
+    string,
+    keyof typeof decode,
+    string?,
+  ]
+  const operation = operationOf(word, effect, decode[decoder] as (reply: never) => unknown)
   const bytes = decoder.startsWith('bytes')
-  return (...input) => {
-    const args: Arg[] = [word]
-    for (let i = 0; i < letters.length; i++) {
-      add(args, input[i], letters[i] as string, `argument ${i + 1}`)
-    }
-    return { operation, args, bytes, options: known(input[letters.length] as CallOptions) }
-  }
+  return [
+    method,
+    (...input) => {
+      const args: Arg[] = [word]
+      for (let i = 0; i < letters.length; i++) {
+        add(args, input[i], letters[i] as string, `argument ${i + 1}`)
+      }
+      return { operation, args, bytes, options: known(input[letters.length] as CallOptions) }
+    },
+  ]
 }
 
 const operations = {
-  set: operationOf('SET', decode.written),
+  set: operationOf('SET', 'a', decode.written),
   /** A condition that the first try met is not met by the second. */
-  setIf: { ...operationOf('SET', decode.written), idempotent: false },
-  zadd: operationOf('ZADD', decode.integer),
-  zrange: operationOf('ZRANGE', decode.texts),
-  zrangeScored: operationOf('ZRANGE', decode.scored),
-  xadd: operationOf('XADD', decode.text),
-  xrange: operationOf('XRANGE', decode.entries),
-  xrevrange: operationOf('XREVRANGE', decode.entries),
-  xread: operationOf('XREAD', decode.streams),
-  eval: operationOf('EVAL', decode.any),
+  setIf: operationOf('SET', 'w', decode.written),
+  zadd: operationOf('ZADD', 'w', decode.integer),
+  zrange: operationOf('ZRANGE', 'r', decode.texts),
+  zrangeScored: operationOf('ZRANGE', 'r', decode.scored),
+  xadd: operationOf('XADD', 'w', decode.text),
+  xrange: operationOf('XRANGE', 'r', decode.entries),
+  xrevrange: operationOf('XREVRANGE', 'r', decode.entries),
+  xread: operationOf('XREAD', 'r', decode.streams),
+  eval: operationOf('EVAL', 'w', decode.any),
+  rawRead: { name: 'command', write: false, idempotent: true },
+  rawWrite: { name: 'command', write: true, idempotent: false },
 }
 
 function spec<T>(operation: Operation<T>, args: Arg[], options: CallOptions | undefined): Spec<T> {
@@ -670,24 +674,27 @@ function xrangeArgs(
 
 /** @internal Every command by the name of its method. */
 export const commands = Object.fromEntries([
-  ...Object.entries(table).map(([name, row]) => [name, maker(row)]),
+  ...Object.entries(table).map(maker),
   ...Object.entries(special),
 ]) as unknown as Commands
 
-const rawRead: Operation<Reply> = { name: 'command', write: false, idempotent: true }
-const rawWrite: Operation<Reply> = { name: 'command', write: true, idempotent: false }
+export interface CommandOptions extends CallOptions {
+  /** Strings come back as `Uint8Array`, status replies included. */
+  readonly bytes?: boolean | undefined
+  /**
+   * Your word that the command changes nothing, so that it may be repeated and a failure is `not-applied`.
+   * Needed only for reads that have no method here (GEOSEARCH, BITCOUNT).
+   */
+  readonly readOnly?: boolean | undefined
+}
 
 /** @internal Any command, checked for what would harm the connection that all callers share. */
-export function raw(
-  args: readonly Value[],
-  options?: CallOptions & { readonly bytes?: boolean | undefined },
-): Spec<Reply> {
-  known(options, 'bytes')
-  if (!Array.isArray(args) || args.length === 0)
-    throw invalid('the command is not a list of arguments')
-  const [first, ...rest] = args as Value[]
+export function raw(args: readonly Value[], options?: CommandOptions): Spec<Reply> {
+  known(options, 'bytes', 'readOnly')
+  const { bytes = false, readOnly } = options ?? {}
+  const [first, ...rest] = Array.isArray(args) ? (args as Value[]) : []
   if (typeof first !== 'string' || !/^[A-Za-z][\w.|-]{0,63}$/.test(first)) {
-    throw invalid('the command has no name')
+    throw invalid('the command is not a list that begins with a name')
   }
   const name = first.toUpperCase()
   if (connection.has(name)) {
@@ -698,10 +705,6 @@ export function raw(
   }
   const checked: Arg[] = [name]
   for (const arg of rest) checked.push(one(arg, 'v', 'an argument'))
-  return {
-    operation: isRead(name) ? rawRead : rawWrite,
-    args: checked,
-    bytes: options?.bytes ?? false,
-    options,
-  }
+  const operation = readOnly || reads.has(name) ? operations.rawRead : operations.rawWrite
+  return { operation, args: checked, bytes, options }
 }

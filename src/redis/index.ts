@@ -8,6 +8,8 @@ export {
   type SubscribeOptions,
 } from './client.ts'
 export type {
+  CommandOptions,
+  Commands,
   Key,
   RangeOptions,
   ScoredMember,
