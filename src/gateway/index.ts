@@ -1,0 +1,52 @@
+import { Hono } from 'hono'
+import type { Logger } from '../core/index.ts'
+import type { Redis } from '../redis/index.ts'
+import { Entrance, notFound } from './entrance.ts'
+import type { Face, Limits } from './face.ts'
+import { redisFace } from './redis.ts'
+
+export type { Limits } from './face.ts'
+
+export interface GatewayOptions {
+  /** What clients send as `Authorization: Bearer`. Printable ASCII without spaces, as hard to guess as a key. */
+  readonly token: string
+  /** A second token, which only reads. */
+  readonly readOnlyToken?: string | undefined
+  /** Serves this client at `/redis`, by the Upstash Redis REST protocol. */
+  readonly redis?: Redis | undefined
+  readonly limits?: Partial<Limits> | undefined
+  /** For requests that the gateway turns down; the clients log their own failures. Default: JSON lines. `false` for none. */
+  readonly logger?: Logger | false | undefined
+}
+
+export interface Gateway {
+  /** Answers one request. Never rejects. The work stops when the request's signal fires. */
+  fetch(request: Request): Response | Promise<Response>
+  /** Ends the event streams, which have no end of their own and would hold a server open. */
+  close(): void
+}
+
+/**
+ * The other end of dualport's HTTP adapters: serves the clients it is given, each by the protocol of its
+ * backend under a path of its own. What is not given is not there (404). The clients remain the caller's
+ * to close.
+ * @throws InfraError `GATEWAY_CONFIG` for a token or a limit that cannot be.
+ */
+export function createGateway(options: GatewayOptions): Gateway {
+  const { redis } = options
+  const faces: Face[] = []
+  if (redis !== undefined) faces.push(redisFace(redis))
+
+  const entrance = new Entrance(options)
+  const app = new Hono({ strict: false })
+  for (const face of faces) {
+    for (const [path, methods] of Object.entries(face.routes)) {
+      app.all(`/${face.name}${path}`, (c) => entrance.serve(face, methods, c.req.raw))
+    }
+  }
+  app.notFound(notFound)
+  return {
+    fetch: (request) => app.fetch(request),
+    close: () => entrance.close(),
+  }
+}
