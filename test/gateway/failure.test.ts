@@ -220,6 +220,7 @@ describe('an engine that fails', needs(server), async () => {
   })
 
   test('silence until the client’s time is over: 504, and the write may have been applied', async () => {
+    await run(['PING'])
     await proxy.setMode('blackhole')
     const response = await incr(freshKey(), { 'dualport-timeout-ms': '100' })
     expect(response.status).toBe(504)
