@@ -1,7 +1,11 @@
 import type { ConnectionOptions } from 'node:tls'
 import type { Cluster, Command as IoredisCommand, Redis } from 'ioredis'
 import { type Attempt, DriverFailure, type Failure, InfraError } from '../../src/core/index.ts'
-import { isBlocking } from '../../src/redis/commands.ts'
+import {
+  isBlocking,
+  refuseConnectionState,
+  refuseInBatch,
+} from '../../src/redis/connection-state.ts'
 import {
   type Command,
   classifyReply,
@@ -107,7 +111,7 @@ class IoredisDriver implements RedisDriver {
   }
 
   execute(command: Command, attempt: Attempt): Promise<Reply> {
-    if (isBlocking(command.args)) return this.#executeBlocking(command, attempt)
+    if (command.blocking) return this.#executeBlocking(command, attempt)
     const connection = this.#ready()
     if (connection !== undefined && !this.capabilities.slots) {
       return connection.send(command, attempt) as Promise<Reply>
@@ -317,7 +321,7 @@ class IoredisDriver implements RedisDriver {
     let connection = this.#idleBlocking.pop()
     while (
       connection !== undefined &&
-      (connection.ended || connection.stale(this.#settings.maxIdleMs))
+      (connection.ended || connection.retired || connection.stale(this.#settings.maxIdleMs))
     ) {
       connection.retire()
       connection = this.#idleBlocking.pop()

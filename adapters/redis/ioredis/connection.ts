@@ -45,6 +45,9 @@ export class Connection {
     this.#Command = Command
     client.on('error', (error) => {
       this.lastError = error
+      // After a SELECT that failed ioredis would go on, in database 0; after anything else it ends, but later.
+      this.retired = true
+      client.disconnect()
     })
     // ioredis bounds the connecting, but not the wait for the answer to AUTH or CLUSTER SLOTS.
     this.#handshake = setTimeout(() => {
@@ -52,10 +55,7 @@ export class Connection {
       client.disconnect()
     }, connectTimeoutMs)
     this.#handshake.unref()
-    client.once('ready', () => {
-      clearTimeout(this.#handshake)
-      this.lastError = undefined
-    })
+    client.once('ready', () => clearTimeout(this.#handshake))
     client.once('end', () => {
       clearTimeout(this.#handshake)
       this.ended = true
