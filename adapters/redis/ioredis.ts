@@ -2,11 +2,6 @@ import type { ConnectionOptions } from 'node:tls'
 import type { Cluster, Command as IoredisCommand, Redis } from 'ioredis'
 import { type Attempt, DriverFailure, type Failure, InfraError } from '../../src/core/index.ts'
 import {
-  isBlocking,
-  refuseConnectionState,
-  refuseInBatch,
-} from '../../src/redis/connection-state.ts'
-import {
   type Command,
   classifyReply,
   type RedisCapabilities,
@@ -47,6 +42,7 @@ type NodeAddress = { readonly host: string; readonly port: number }
 interface NodeOptions extends NodeAddress {
   readonly db: number
   readonly connectTimeout: number
+  readonly disconnectTimeout: number
   readonly lazyConnect: boolean
   readonly retryStrategy: () => null
   readonly maxRetriesPerRequest: number
@@ -516,6 +512,8 @@ function settingsOf(options: IoredisOptions): Settings {
     port,
     db,
     connectTimeout: connectTimeoutMs,
+    // A peer that is gone does not answer our FIN, and `close` would wait for it.
+    disconnectTimeout: 100,
     lazyConnect: true,
     // One connection, one life: what is lost is replaced here, where one knows what may be sent again.
     retryStrategy: () => null,
