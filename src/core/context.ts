@@ -33,7 +33,7 @@ export function withContext<T>(context: Context, work: () => T): T {
   storage ??= createStorage()
   const outer = storage.getStore()
   const { deadline, ...rest } = context
-  checkCorrelationId(context.correlationId)
+  if (!isCorrelationId(context.correlationId)) throw invalid(badCorrelationId)
   let due = outer?.due
   if (deadline !== undefined) {
     const left = Number(deadline) - Date.now()
@@ -49,11 +49,13 @@ export function currentContext(): ActiveContext | undefined {
 }
 
 /** @internal Header injection and log forging end here. */
-export function checkCorrelationId(id: string | undefined): void {
-  if (id !== undefined && (typeof id !== 'string' || !/^[\x21-\x7e]{1,128}$/.test(id))) {
-    throw invalid('correlationId is not 1 to 128 printable ASCII characters without spaces')
-  }
+export function isCorrelationId(id: unknown): boolean {
+  return id === undefined || (typeof id === 'string' && /^[\x21-\x7e]{1,128}$/.test(id))
 }
+
+/** @internal */
+export const badCorrelationId =
+  'correlationId is not 1 to 128 printable ASCII characters without spaces'
 
 function invalid(detail: string): InfraError {
   return new InfraError({

@@ -1,4 +1,4 @@
-import { type ActiveContext, checkCorrelationId, currentContext } from './context.ts'
+import { type ActiveContext, badCorrelationId, currentContext, isCorrelationId } from './context.ts'
 import type { Attempt, Driver } from './driver.ts'
 import { type Failure, InfraError, type Outcome } from './errors.ts'
 import {
@@ -331,27 +331,7 @@ interface CallRecord {
   readonly span: Span | undefined
 }
 
-class Try implements Attempt {
-  readonly operation: string
-  readonly due: number
-  readonly context: ActiveContext | undefined
-  readonly correlationId: string | undefined
-  over = false
-  sent = false
-  onCancel: (() => void) | undefined = undefined
-
-  constructor(
-    operation: string,
-    due: number,
-    context: ActiveContext | undefined,
-    correlationId: string | undefined,
-  ) {
-    this.operation = operation
-    this.due = due
-    this.context = context
-    this.correlationId = correlationId
-  }
-}
+type Try = { -readonly [K in keyof Attempt]: Attempt[K] }
 
 /** One call, from its first check to its settlement. */
 class Call<R, T> implements Timed, CallRecord {
@@ -440,7 +420,15 @@ class Call<R, T> implements Timed, CallRecord {
       pipeline.attemptTimeoutMs === Infinity
         ? this.#totalDue
         : Math.min(this.#totalDue, now + pipeline.attemptTimeoutMs)
-    const attempt = new Try(this.operation.name, due, this.#context, this.correlationId)
+    const attempt: Try = {
+      operation: this.operation.name,
+      due,
+      context: this.#context,
+      correlationId: this.correlationId,
+      over: false,
+      sent: false,
+      onCancel: undefined,
+    }
     this.#attempt = attempt
     const wait =
       pipeline.breaker === undefined || this.operation.probe
@@ -630,12 +618,7 @@ function checkCallOptions(options: CallOptions): string | undefined {
   if (signal !== undefined && typeof signal.addEventListener !== 'function') {
     return 'signal is not an AbortSignal'
   }
-  try {
-    checkCorrelationId(options.correlationId)
-  } catch {
-    return 'correlationId is not 1 to 128 printable ASCII characters without spaces'
-  }
-  return undefined
+  return isCorrelationId(options.correlationId) ? undefined : badCorrelationId
 }
 
 /** False if the time ran out first. */

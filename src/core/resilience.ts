@@ -1,5 +1,3 @@
-import { CircuitState, ConsecutiveBreaker } from 'cockatiel'
-
 export interface RetryOptions {
   /** Tries after the first. 0 to 10, default 2. */
   retries?: number | undefined
@@ -9,7 +7,7 @@ export interface RetryOptions {
   maxMs?: number | undefined
 }
 
-/** What cockatiel's breakers are to us. Its code is bundled here, its types are not: this is the public one. */
+/** Says when to open. cockatiel's breakers are such, `new SamplingBreaker(...)` for one. */
 export interface FailureCounter {
   /** A call succeeded in that `CircuitState`: 0 closed, 2 half-open. */
   success(state: number): void
@@ -18,10 +16,7 @@ export interface FailureCounter {
 }
 
 export interface BreakerOptions {
-  /**
-   * Counts failures and says when to open: one of cockatiel's breakers, `new SamplingBreaker(...)`, say.
-   * Default: 10 failures with no success in between.
-   */
+  /** Default: 10 failures with no success in between. */
   breaker?: FailureCounter | undefined
   /** How long the circuit stays open at first, in milliseconds; doubles with every failed probe. Default 500. */
   halfOpenAfterMs?: number | undefined
@@ -59,11 +54,27 @@ export class RetryBudget {
   }
 }
 
+/** States as cockatiel numbers them. */
+const closed = 0
+const halfOpen = 2
+
+class ConsecutiveFailures implements FailureCounter {
+  #count = 0
+
+  success(): void {
+    this.#count = 0
+  }
+
+  failure(): boolean {
+    return ++this.#count >= 10
+  }
+}
+
 /** A lost connection fails everything in flight at once: failures this close together are one event, not many. */
 const eventMs = 10
 
 /**
- * Counts with cockatiel, but the states are ours: while half-open one probe goes through and every other
+ * While half-open one probe goes through and every other
  * call is refused at once. No timer: the clock is read when a call comes, so a freeze does no harm. A probe
  * holds its place no longer than its own deadline, since in workerd a cancelled request never reports back.
  */
@@ -77,7 +88,7 @@ export class Breaker {
   #opened = 0
 
   constructor(options: BreakerOptions = {}) {
-    this.#counter = options.breaker ?? new ConsecutiveBreaker(10)
+    this.#counter = options.breaker ?? new ConsecutiveFailures()
     this.#halfOpenAfterMs = options.halfOpenAfterMs ?? 500
     this.#maxOpenMs = options.maxOpenMs ?? 30_000
   }
@@ -93,12 +104,12 @@ export class Breaker {
 
   success(): void {
     if (this.#opened === 0) {
-      this.#counter.success(CircuitState.Closed)
+      this.#counter.success(closed)
       return
     }
     // A call from before the circuit opened proves nothing about now.
     if (this.#probeUntil === 0) return
-    this.#counter.success(CircuitState.HalfOpen)
+    this.#counter.success(halfOpen)
     this.#opened = 0
     this.#probeUntil = 0
   }
@@ -106,7 +117,7 @@ export class Breaker {
   failure(now: number): void {
     if (this.#opened === 0 ? now - this.#lastFailure < eventMs : this.#probeUntil === 0) return
     this.#lastFailure = now
-    const state = this.#opened === 0 ? CircuitState.Closed : CircuitState.HalfOpen
+    const state = this.#opened === 0 ? closed : halfOpen
     if (!this.#counter.failure(state) && this.#opened === 0) return
     const openMs = Math.min(this.#maxOpenMs, this.#halfOpenAfterMs * 2 ** this.#opened)
     this.#opened++

@@ -1,4 +1,4 @@
-import { checkCorrelationId } from '../core/context.ts'
+import { isCorrelationId } from '../core/context.ts'
 import type { CallOptions, ErrorKind, InfraError } from '../core/index.ts'
 import { correlationHeader, timeoutHeader } from '../core/wire.ts'
 
@@ -155,9 +155,7 @@ function keepDigits(
 /** @throws Refusal for an ID that could forge a header or a log line. */
 function correlationIdOf(request: Request): string | undefined {
   const id = request.headers.get(correlationHeader) ?? undefined
-  try {
-    checkCorrelationId(id)
-  } catch {
+  if (!isCorrelationId(id)) {
     throw new Refusal('invalid', `${correlationHeader} is not 1 to 128 printable ASCII characters`)
   }
   return id

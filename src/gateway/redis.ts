@@ -1,7 +1,7 @@
 import { DriverFailure, type ItemResult, isInfraError } from '../core/index.ts'
-import { isBlocking, raw } from '../redis/commands.ts'
+import { raw } from '../redis/commands.ts'
 import { unseal } from '../redis/envelope.ts'
-import { type Arg, type Redis, type Reply, ReplyError } from '../redis/index.ts'
+import { type Arg, type Command, type Redis, type Reply, ReplyError } from '../redis/index.ts'
 import { isRead } from '../redis/reads.ts'
 import { type Access, type Answer, type Call, type Face, type Failed, Refusal } from './face.ts'
 import { toBase64Json, toJson, toResp2 } from './redis-replies.ts'
@@ -118,23 +118,26 @@ const administrationOf: Readonly<Record<string, ReadonlySet<string>>> = {
   SCRIPT: new Set(['DEBUG', 'KILL']),
 }
 
+/** As the hosted service says it. */
+function notAvailable([name]: readonly Arg[]): string {
+  return `Command is not available: '${name}'`
+}
+
 /** @throws Refusal for what no token may do, or not this one. */
 function permit(command: readonly Arg[], access: Access): readonly Arg[] {
-  let args: readonly Arg[]
+  let spec: Command
   try {
-    args = raw(command).args
+    spec = raw(command)
   } catch (error) {
     if (!(error instanceof DriverFailure)) throw error
-    throw new Refusal(error.failure.kind, error.message)
+    const { kind } = error.failure
+    throw new Refusal(kind, kind === 'unsupported' ? notAvailable(command) : error.message)
   }
+  const { args, blocking } = spec
   const name = String(args[0])
   const subcommands = administrationOf[name]
-  if (
-    administration.has(name) ||
-    subcommands?.has(String(args[1]).toUpperCase()) ||
-    isBlocking(args)
-  ) {
-    throw new Refusal('unsupported', `command is not available: '${name}'`)
+  if (administration.has(name) || subcommands?.has(String(args[1]).toUpperCase()) || blocking) {
+    throw new Refusal('unsupported', notAvailable(args))
   }
   if (access === 'read' && !isRead(name)) {
     throw new Refusal('forbidden', `this token has no permissions to run the '${name}' command`)

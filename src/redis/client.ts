@@ -15,7 +15,6 @@ import {
   type Commands,
   commands,
   invalid,
-  isBlocking,
   known,
   raw,
   type Spec,
@@ -186,6 +185,12 @@ export class Redis extends Client<RedisDriver> {
       try {
         known(options)
         this.#checkSize(specs)
+        if (!atomic && specs.some((spec) => spec.blocking)) {
+          throw new DriverFailure({
+            kind: 'unsupported',
+            detail: 'a blocking command cannot be part of a pipeline',
+          })
+        }
       } catch (error) {
         return this.calls.refuse('pipeline', error)
       }
@@ -280,11 +285,8 @@ export class Redis extends Client<RedisDriver> {
 
   /** What the adapter cannot do is refused here, so that it is refused alike everywhere. */
   #check(spec: Spec): void {
-    if (!this.#capabilities.blocking && isBlocking(spec.args)) {
-      throw new DriverFailure({
-        kind: 'unsupported',
-        detail: 'blocking commands cannot go over this adapter',
-      })
+    if (spec.blocking && !this.#capabilities.blocking) {
+      throw new DriverFailure({ kind: 'unsupported', detail: 'this adapter cannot block' })
     }
     this.#checkSize([spec])
   }

@@ -1,4 +1,5 @@
 import { type CallOptions, DriverFailure, type Operation } from '../core/index.ts'
+import { isBlocking, refuseConnectionState } from './connection-state.ts'
 import type { Arg, Command, Reply } from './driver.ts'
 
 /** Not empty; text is well-formed Unicode; bytes are any bytes. At most 512 MB, less where the adapter says so. */
@@ -206,34 +207,6 @@ export interface Commands {
   /** How many subscribers it reached, on the node that took it. */
   publish(channel: string, message: Value, options?: CallOptions): Spec<number>
 }
-
-// What is known of commands by their names --------------------------------------------------------
-
-const waits = new Set(
-  'BLPOP BRPOP BLMOVE BLMPOP BRPOPLPUSH BZPOPMIN BZPOPMAX BZMPOP WAIT WAITAOF'.split(' '),
-)
-
-/** True if the server may hold back the reply, and with it every reply behind it. */
-export function isBlocking(args: readonly Arg[]): boolean {
-  const name = String(args[0]).toUpperCase()
-  if (waits.has(name)) return true
-  // BLOCK is an option only before STREAMS; behind it, it could be a key.
-  if (name !== 'XREAD' && name !== 'XREADGROUP') return false
-  for (const arg of args.slice(1)) {
-    const word = typeof arg === 'string' ? arg.toUpperCase() : ''
-    if (word === 'STREAMS') return false
-    if (word === 'BLOCK') return true
-  }
-  return false
-}
-
-/** Commands that change the connection itself, which callers share: no adapter can let them through. */
-const connection = new Set(
-  (
-    'AUTH ASKING CLIENT DISCARD EXEC HELLO MONITOR MULTI PSUBSCRIBE PSYNC PUNSUBSCRIBE QUIT READONLY ' +
-    'READWRITE REPLCONF RESET SELECT SSUBSCRIBE SUBSCRIBE SUNSUBSCRIBE SWAPDB SYNC UNSUBSCRIBE UNWATCH WATCH'
-  ).split(' '),
-)
 
 // What an argument must be -----------------------------------------------------------------------
 
@@ -627,7 +600,7 @@ const special = {
     if (entries.length === 0) throw invalid('streams is empty')
     for (const [key] of entries) args.push(one(key, 'k', 'a stream'))
     for (const [, id] of entries) args.push(one(id, 't', 'an ID'))
-    return spec(operations.xread, args, options)
+    return { ...spec(operations.xread, args, options), blocking: blockMs !== undefined }
   },
   eval(
     script: string,
@@ -697,14 +670,9 @@ export function raw(args: readonly Value[], options?: CommandOptions): Spec<Repl
     throw invalid('the command is not a list that begins with a name')
   }
   const name = first.toUpperCase()
-  if (connection.has(name)) {
-    throw new DriverFailure({
-      kind: 'unsupported',
-      detail: 'this command changes the state of a connection that is shared',
-    })
-  }
   const checked: Arg[] = [name]
   for (const arg of rest) checked.push(one(arg, 'v', 'an argument'))
+  refuseConnectionState({ args: checked })
   const operation = readOnly || reads.has(name) ? operations.rawRead : operations.rawWrite
-  return { operation, args: checked, bytes, options }
+  return { operation, args: checked, bytes, blocking: isBlocking(checked), options }
 }

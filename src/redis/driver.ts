@@ -11,6 +11,8 @@ export interface Command {
   readonly args: readonly Arg[]
   /** Strings come back as `Uint8Array`, status replies (`OK`) included: RESP clients cannot always tell them apart. */
   readonly bytes?: boolean | undefined
+  /** The server may hold back the reply, and with it every reply behind it on the same connection. */
+  readonly blocking?: boolean | undefined
 }
 
 /** What an adapter or the server behind it cannot do. Data: the conformance suite and the docs read it. */

@@ -24,7 +24,7 @@ const byWord: Readonly<Partial<Record<ErrorKind, string>>> = {
 
 /** What stands behind `ERR`. The patterns match fixed words of the server's, so that what they match may be shown. */
 const byText: readonly (readonly [ErrorKind, RegExp])[] = [
-  ['unsupported', /^unknown (sub)?command/i],
+  ['unsupported', /^unknown (sub)?command|command is not available/i],
   ['unauthenticated', /^invalid password|^Client sent AUTH/],
   ['throttled', /^max number of clients|^max (daily )?request limit exceeded/i],
   ['not-found', /^no such key/],

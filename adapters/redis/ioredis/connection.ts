@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream'
 import type { Cluster, Command as IoredisCommand, Redis } from 'ioredis'
 import type { Attempt } from '../../../src/core/index.ts'
 import { type Arg, type Command, type Reply, ReplyError } from '../../../src/redis/index.ts'
@@ -5,23 +6,14 @@ import { type Arg, type Command, type Reply, ReplyError } from '../../../src/red
 /** @internal What a reply of ours may hold beside `Reply`: EXEC's items may be errors. */
 export type RawReply = Reply | Error | RawReply[]
 
-interface Settle {
-  resolve(reply: RawReply): void
-  reject(error: unknown): void
-}
-
 /** An ioredis command that can be given up. */
 interface Sendable extends IoredisCommand {
+  promise: Promise<RawReply>
   /** Nobody waits for the reply any more. */
   giveUp(): void
 }
 
-type CommandClass = new (
-  connection: Connection,
-  command: Command,
-  attempt: Attempt,
-  settle: Settle,
-) => Sendable
+type CommandClass = new (connection: Connection, command: Command, attempt: Attempt) => Sendable
 
 /**
  * One ioredis client, which never reconnects: when its connection is lost it is finished, and the driver
@@ -67,13 +59,11 @@ export class Connection {
    * of a cluster, to which the command goes whatever its keys.
    */
   send(command: Command, attempt: Attempt, node?: Redis): Promise<RawReply> {
-    return new Promise((resolve, reject) => {
-      const before = this.replies
-      const native = new this.#Command(this, command, attempt, { resolve, reject })
-      attempt.onCancel = () => this.#cancel([native], attempt, before)
-      const client = node ?? this.client
-      client.sendCommand(native)
-    })
+    const before = this.replies
+    const native = new this.#Command(this, command, attempt)
+    attempt.onCancel = () => this.#cancel([native], attempt, before)
+    this.#write(native, node ?? this.client)
+    return native.promise
   }
 
   /** Several in one go. `route` keeps them all on one node of a cluster, the one of its slot. */
@@ -83,17 +73,20 @@ export class Connection {
     route?: { slot: number },
   ): Promise<RawReply>[] {
     const before = this.replies
-    const natives: Sendable[] = []
+    const natives = commands.map((command) => new this.#Command(this, command, attempt))
     attempt.onCancel = () => this.#cancel(natives, attempt, before)
-    return commands.map(
-      (command) =>
-        new Promise((resolve, reject) => {
-          const native = new this.#Command(this, command, attempt, { resolve, reject })
-          natives.push(native)
-          if (route === undefined) this.client.sendCommand(native)
-          else (this.client as Cluster).sendCommand(native, undefined, route)
-        }),
-    )
+    for (const native of natives) this.#write(native, this.client, route)
+    return natives.map((native) => native.promise)
+  }
+
+  #write(native: Sendable, client: Redis | Cluster, route?: { slot: number }): void {
+    try {
+      if (route === undefined) client.sendCommand(native)
+      else (client as Cluster).sendCommand(native, undefined, route)
+    } catch (error) {
+      // It cannot be written: its texts together are longer than a string can be.
+      native.reject(error as Error)
+    }
   }
 
   #cancel(natives: readonly Sendable[], attempt: Attempt, before: number): void {
@@ -140,33 +133,33 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
   return class extends Base implements Sendable {
     readonly #connection: Connection
     readonly #attempt: Attempt
+    readonly #bytes: boolean
     #waiting = true
 
-    constructor(connection: Connection, command: Command, attempt: Attempt, settle: Settle) {
+    constructor(connection: Connection, command: Command, attempt: Attempt) {
       // No encoding: text is decoded below, since ioredis would make integers and text alike.
       super(command.args[0] as string, toNative(command.args), { replyEncoding: null })
       this.#connection = connection
       this.#attempt = attempt
+      this.#bytes = command.bytes === true
       connection.begin()
-      const { resolve, reject } = this
-      this.resolve = (value) => {
-        connection.replies++
-        this.giveUp()
-        settle.resolve(fromNative(value, command.bytes === true))
-        return resolve(value)
-      }
+      const { reject } = this
       this.reject = (error) => {
         this.giveUp()
         if (isReplyError(error)) {
           connection.replies++
-          settle.reject(new ReplyError(error.message))
-        } else {
-          // "Connection is closed" of a connection that never was: say why instead.
-          settle.reject(attempt.sent ? error : (connection.lastError ?? error))
+          return reject(new ReplyError(error.message))
         }
-        this.promise.catch(() => {})
-        return reject(error)
+        // "Connection is closed" of a connection that never was: say why instead.
+        return reject(attempt.sent ? error : ((connection.lastError as Error | undefined) ?? error))
       }
+    }
+
+    /** What the promise resolves to. ioredis' type does not know of integers and of `null`. */
+    override transformReply(value: unknown): Buffer {
+      this.#connection.replies++
+      this.giveUp()
+      return fromNative(value, this.#bytes) as Buffer
     }
 
     override getSlot(): number {
@@ -186,7 +179,7 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
     }
 
     override toWritable(socket: object): string | Buffer {
-      cork(socket as Corkable)
+      cork(socket as Writable)
       // Queued until the connection was ready, and by now nobody waits: the queue of replies must stay in
       // step, but the command must not run.
       if (this.#attempt.over) return abandoned
@@ -196,16 +189,13 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
   }
 }
 
-interface Corkable {
-  cork(): void
-  uncork(): void
-}
-
 /** Sockets that hold back what is written until the tick is over, so that it leaves in one system call. */
-const corked = new Set<Corkable>()
+const corked = new Set<Writable>()
+const joining = new WeakSet<Writable>()
 
-function cork(socket: Corkable): void {
+function cork(socket: Writable): void {
   if (corked.has(socket)) return
+  if (!joining.has(socket)) joinTexts(socket)
   socket.cork()
   corked.add(socket)
   if (corked.size === 1) process.nextTick(uncorkAll)
@@ -214,6 +204,25 @@ function cork(socket: Corkable): void {
 function uncorkAll(): void {
   for (const socket of corked) socket.uncork()
   corked.clear()
+}
+
+/** Beyond this, in UTF-16 units, joining costs more than it saves. */
+const maxJoined = 1 << 20
+
+/** Makes a socket write many texts as one: handed over one by one, each costs as much as all of them. */
+function joinTexts(socket: Writable): void {
+  joining.add(socket)
+  const writev = socket._writev
+  socket._writev = (chunks, callback) => {
+    let text = ''
+    for (const { chunk } of chunks) {
+      if (typeof chunk !== 'string' || text.length > maxJoined) {
+        return writev?.call(socket, chunks, callback)
+      }
+      text += chunk
+    }
+    socket._write(text, 'utf8', callback)
+  }
 }
 
 function toNative(args: readonly Arg[]): (string | Buffer)[] {

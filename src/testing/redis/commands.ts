@@ -169,6 +169,15 @@ export const rawCommands: readonly RedisCase[] = [
     },
   },
   {
+    name: 'a blocking command does not go into a pipeline, which it would hold up',
+    needs: ['blocking'],
+    async run({ redis, key }) {
+      const pipeline = redis.pipeline().set(key(), 'v').command(['BLPOP', key(), 1])
+      await rejects(pipeline.exec(), { kind: 'unsupported', outcome: 'not-applied' })
+      equal(await redis.get(key()), null)
+    },
+  },
+  {
     name: 'a blocking command is refused as unsupported where nothing can wait',
     without: 'blocking',
     async run({ redis, key }) {

@@ -15,7 +15,7 @@ export const errors: readonly RedisCase[] = [
       equal(error.component, 'redis')
       equal(error.adapter, redis.adapter)
       equal(error.operation, 'rpush')
-      equal(error.message, 'redis rpush: WRONGTYPE: the key holds another kind of value')
+      equal(error.message, 'redis rpush: WRONGTYPE')
     },
   },
   {
