@@ -76,14 +76,18 @@ describe('deadline', () => {
     })
   })
 
-  test.each([0, -1, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 31, '5' as never])(
-    'timeoutMs %s is refused before anything is sent',
-    async (timeoutMs) => {
-      const { run, attempts } = scripted([reply('x')])
-      await expect(run(read, { timeoutMs })).rejects.toMatchObject({ kind: 'invalid' })
-      expect(attempts).toHaveLength(0)
-    },
-  )
+  test.each([
+    0,
+    -1,
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    2 ** 31,
+    '5' as never,
+  ])('timeoutMs %s is refused before anything is sent', async (timeoutMs) => {
+    const { run, attempts } = scripted([reply('x')])
+    await expect(run(read, { timeoutMs })).rejects.toMatchObject({ kind: 'invalid' })
+    expect(attempts).toHaveLength(0)
+  })
 })
 
 describe('retry', () => {

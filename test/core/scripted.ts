@@ -16,21 +16,29 @@ export const append: Operation<string> = { name: 'append', write: true, idempote
 
 type Step = (attempt: Attempt) => Promise<string>
 
-export const reply = (value: string): Step => async (attempt) => {
-  attempt.sent = true
-  return value
-}
-export const fail = (failure: Failure, sent = true): Step => async (attempt) => {
-  attempt.sent = sent
-  throw new DriverFailure(failure)
-}
+export const reply =
+  (value: string): Step =>
+  async (attempt) => {
+    attempt.sent = true
+    return value
+  }
+export const fail =
+  (failure: Failure, sent = true): Step =>
+  async (attempt) => {
+    attempt.sent = sent
+    throw new DriverFailure(failure)
+  }
 export const never: Step = (attempt) => {
   attempt.sent = true
   return new Promise(() => {})
 }
 
 /** The seam below the pipeline, played by a script: one step for each attempt, the last for all that follow. */
-export function scripted(steps: readonly Step[], options: ClientOptions = {}, close = async () => {}) {
+export function scripted(
+  steps: readonly Step[],
+  options: ClientOptions = {},
+  close = async () => {},
+) {
   const attempts: Attempt[] = []
   const records: OperationRecord[] = []
   const keep = (record: object) => void records.push(record as OperationRecord)
