@@ -8,12 +8,19 @@ import { createGateway } from '../../src/gateway/index.ts'
 import { Redis } from '../../src/redis/index.ts'
 import { engine } from '../engines/index.ts'
 
-/** Serves a real Redis over HTTP for one test file; `missing` says why it cannot. */
+/**
+ * Serves a real Redis over HTTP for one test file; `missing` says why it cannot. `UPSTASH_REDIS_REST_URL`
+ * and `_TOKEN` name another server of the protocol to run the same tests against.
+ */
 export async function gatewayOverRedis(): Promise<{
   readonly url: string
   readonly token: string
   readonly missing?: string
 }> {
+  const { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN } = process.env
+  if (UPSTASH_REDIS_REST_URL && UPSTASH_REDIS_REST_TOKEN) {
+    return { url: UPSTASH_REDIS_REST_URL, token: UPSTASH_REDIS_REST_TOKEN }
+  }
   const server = await engine('redis')
   const token = 'token-of-the-tests'
   if (server.missing !== undefined) return { url: '', token, missing: server.missing }
