@@ -11,6 +11,10 @@ interface Sendable extends IoredisCommand {
   promise: Promise<RawReply>
   /** Nobody waits for the reply any more. */
   giveUp(): void
+  /** Waited for, and since it was written its socket has brought no reply at all, to whatever command. */
+  readonly unheard: boolean
+  /** Where it was written, if it was. */
+  readonly socket: Wire | undefined
 }
 
 type CommandClass = new (connection: Connection, command: Command, attempt: Attempt) => Sendable
@@ -23,8 +27,6 @@ export class Connection {
   readonly client: Redis | Cluster
   /** Commands that have neither been answered nor given up. */
   pending = 0
-  /** Counts replies: a connection that times out without having sent any since is dead. */
-  replies = 0
   ended = false
   retired = false
   lastError: unknown
@@ -59,9 +61,8 @@ export class Connection {
    * of a cluster, to which the command goes whatever its keys.
    */
   send(command: Command, attempt: Attempt, node?: Redis): Promise<RawReply> {
-    const before = this.replies
     const native = new this.#Command(this, command, attempt)
-    attempt.onCancel = () => this.#cancel([native], attempt, before)
+    attempt.onCancel = () => this.#cancel([native], attempt)
     this.#write(native, node ?? this.client)
     return native.promise
   }
@@ -72,9 +73,8 @@ export class Connection {
     attempt: Attempt,
     route?: { slot: number },
   ): Promise<RawReply>[] {
-    const before = this.replies
     const natives = commands.map((command) => new this.#Command(this, command, attempt))
-    attempt.onCancel = () => this.#cancel(natives, attempt, before)
+    attempt.onCancel = () => this.#cancel(natives, attempt)
     for (const native of natives) this.#write(native, this.client, route)
     return natives.map((native) => native.promise)
   }
@@ -89,10 +89,18 @@ export class Connection {
     }
   }
 
-  #cancel(natives: readonly Sendable[], attempt: Attempt, before: number): void {
-    for (const native of natives) native.giveUp()
-    // Time ran out and not one reply came, to whatever command: the connection is dead.
-    if (performance.now() >= attempt.due && this.replies === before) this.retire()
+  #cancel(natives: readonly Sendable[], attempt: Attempt): void {
+    const late = performance.now() >= attempt.due
+    for (const native of natives) {
+      if (late && native.unheard) this.#distrust(native.socket)
+      native.giveUp()
+    }
+  }
+
+  /** Time ran out in silence: the connection is dead. Those to a cluster's other nodes need not be. */
+  #distrust(socket: Wire | undefined): void {
+    if (this.client.isCluster && this.client.status === 'ready') socket?.destroy()
+    else this.retire()
   }
 
   begin(): void {
@@ -126,6 +134,10 @@ export class Connection {
   }
 }
 
+/** How many a socket has brought. */
+const replies = Symbol('replies')
+type Wire = Writable & { [replies]?: number }
+
 const abandoned = '*1\r\n$4\r\nPING\r\n'
 
 /** ioredis' command, with its settlement and its writing made ours. Built when ioredis is loaded, and once. */
@@ -135,6 +147,8 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
     readonly #attempt: Attempt
     readonly #bytes: boolean
     #waiting = true
+    socket: Wire | undefined = undefined
+    #repliesBefore = 0
 
     constructor(connection: Connection, command: Command, attempt: Attempt) {
       // No encoding: text is decoded below, since ioredis would make integers and text alike.
@@ -147,7 +161,7 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
       this.reject = (error) => {
         this.giveUp()
         if (isReplyError(error)) {
-          connection.replies++
+          this.#heard()
           return reject(new ReplyError(error.message))
         }
         // "Connection is closed" of a connection that never was: say why instead.
@@ -157,7 +171,7 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
 
     /** What the promise resolves to. ioredis' type does not know of integers and of `null`. */
     override transformReply(value: unknown): Buffer {
-      this.#connection.replies++
+      this.#heard()
       this.giveUp()
       return fromNative(value, this.#bytes) as Buffer
     }
@@ -178,8 +192,19 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
       this.#connection.finish()
     }
 
-    override toWritable(socket: object): string | Buffer {
-      cork(socket as Writable)
+    get unheard(): boolean {
+      return this.#waiting && (this.socket?.[replies] ?? 0) === this.#repliesBefore
+    }
+
+    #heard(): void {
+      const { socket } = this
+      if (socket !== undefined) socket[replies] = (socket[replies] ?? 0) + 1
+    }
+
+    override toWritable(socket: Wire): string | Buffer {
+      cork(socket)
+      this.socket = socket
+      this.#repliesBefore = socket[replies] ?? 0
       // Queued until the connection was ready, and by now nobody waits: the queue of replies must stay in
       // step, but the command must not run.
       if (this.#attempt.over) return abandoned
