@@ -77,7 +77,7 @@ export function maybeRounded(reply: Reply): boolean {
 // Node's Buffer is several times faster; workerd has it only with nodejs_compat.
 const NodeBuffer = globalThis.Buffer as typeof globalThis.Buffer | undefined
 
-export function fromBase64(text: string): Uint8Array {
+function fromBase64(text: string): Uint8Array {
   if (NodeBuffer !== undefined) return new Uint8Array(NodeBuffer.from(text, 'base64'))
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
 }
