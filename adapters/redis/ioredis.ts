@@ -224,11 +224,14 @@ class IoredisDriver implements RedisDriver {
         : new library.Cluster([...nodes], {
             redisOptions: redis,
             lazyConnect: true,
+            // It would ask any node, perhaps a silent one. A cluster that is not ready says so in its replies.
+            enableReadyCheck: false,
             clusterRetryStrategy: () => null,
             // ioredis would send what was in flight on a lost connection a second time.
             retryDelayOnFailover: 0,
             retryDelayOnClusterDown: 0,
-            slotsRefreshTimeout: connectTimeoutMs,
+            // So that one node that is silent leaves time to ask the others.
+            slotsRefreshTimeout: connectTimeoutMs / (nodes.length + 1),
           })
     if (nodes !== undefined) client.on('+node', keepSlotsNumbers)
     this.#Command ??= library.Command
