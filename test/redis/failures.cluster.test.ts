@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto'
-import { describe, expect, test, vi } from 'vitest'
+import { once } from 'node:events'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type IoredisOptions, ioredis } from '../../adapters/redis/ioredis.ts'
 import type { ClientOptions } from '../../src/core/index.ts'
 import type { Redis } from '../../src/redis/index.ts'
+import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 import type { RedisProcess } from '../engines/redis.ts'
 import { client, failure } from './failures.ts'
@@ -143,6 +145,30 @@ describe('a cluster with a node that fails', needs(cluster), () => {
     expect(await Promise.all(pushes)).toEqual(pushes.map((_, i) => i + 1))
   })
 
+  test('a node is gone without a word: after a timeout its keys are asked for anew', async () => {
+    const node = first!
+    const proxy = await startProxy(node.port)
+    await node.command('CONFIG', 'SET', 'cluster-announce-port', proxy.port)
+    onTestFinished(async () => {
+      await node.command('CONFIG', 'SET', 'cluster-announce-port', 0)
+      await proxy.close()
+    })
+    const redis = connect({ cluster: [{ host: '127.0.0.1', port: node.port }] })
+    const [key] = (await keysOf(node, 1)) as [string]
+    const [other] = (await keysOf(second!, 1)) as [string]
+    await redis.mget([key, other])
+    expect(proxy.connections).toBeGreaterThan(0)
+    await proxy.setMode('blackhole')
+    const late = failure(() => redis.incrBy(key, 1, { timeoutMs }), timeoutMs)
+    expect(await redis.incrBy(other)).toBe(1)
+    expect(await late).toMatchObject({ code: 'REDIS_TIMEOUT', outcome: 'unknown' })
+    const connected = once(proxy, 'connection')
+    const next = redis.set(key, 'v')
+    await connected
+    await proxy.setMode('pass')
+    expect(await next).toBe(true)
+  })
+
   test('the only node that is known stands still while connecting: in time, and never applied', async () => {
     const node = first!
     const redis = connect({ cluster: [{ host: '127.0.0.1', port: node.port }] })
@@ -155,6 +181,19 @@ describe('a cluster with a node that fails', needs(cluster), () => {
       node.resume()
     }
     expect(await redis.get(key)).toBeNull()
+  })
+
+  test('one of the known nodes stands still while connecting: the others are asked', async () => {
+    const [key] = (await keysOf(second!, 1)) as [string]
+    first!.pause()
+    try {
+      // Which node is asked first is up to chance.
+      const clients = Array.from({ length: 6 }, () => connect({ connectTimeoutMs: 1000 }))
+      const replies = await Promise.all(clients.map((redis) => redis.incrBy(key)))
+      expect(replies.sort()).toEqual([1, 2, 3, 4, 5, 6])
+    } finally {
+      first!.resume()
+    }
   })
 
   test('nobody listens where the cluster is said to be', async () => {
