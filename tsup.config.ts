@@ -1,7 +1,21 @@
+import { fileURLToPath } from 'node:url'
+import type { Plugin } from 'esbuild'
 import { defineConfig } from 'tsup'
 import manifest from './package.json' with { type: 'json' }
 
 const entries = Object.values(manifest.exports).filter((entry) => typeof entry === 'object')
+
+/** The health router is mounted into an application of Hono: a second copy would double its size in a Worker. */
+const honoOfTheApplication: Plugin = {
+  name: 'hono-of-the-application',
+  setup(build) {
+    build.onResolve({ filter: /^hono$/ }, ({ importer }) =>
+      importer === fileURLToPath(new URL('src/health/router.ts', import.meta.url))
+        ? { external: true }
+        : undefined,
+    )
+  },
+}
 
 /**
  * The JavaScript; `tsc` writes the declarations beside it. What package.json exports is what is built:
@@ -14,6 +28,8 @@ export default defineConfig({
   platform: 'neutral',
   target: 'es2023',
   external: [/^node:/],
+  noExternal: ['hono'],
+  esbuildPlugins: [honoOfTheApplication],
   splitting: true,
   clean: true,
 })

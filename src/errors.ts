@@ -75,6 +75,18 @@ const special: Readonly<Record<string, Texts>> = {
     'A correlation ID or a deadline that `withContext` was given is malformed.',
     'A correlation ID is 1 to 128 printable ASCII characters without spaces; a deadline is a Date or milliseconds since the epoch.',
   ],
+  HEALTH_CONFIG: [
+    'A check is registered wrongly (its name, say, is taken), or an option of the checker or its endpoint cannot be.',
+    'Correct what the message names.',
+  ],
+  HEALTH_TIMEOUT: [
+    'A check gave no answer in its time. A check that ignores its signal goes on, and nobody waits for it.',
+    'Look for a slow component or network before giving the check more time.',
+  ],
+  HEALTH_UNAVAILABLE: [
+    'Critical components still failed when the time of `verifyStartup` was over.',
+    'The message names each with its reason: see there.',
+  ],
   REDIS_NOT_FOUND: [
     'There is no such key, script, stream or consumer group, and the command needs it.',
     'Create it first. Reads of a missing key are no error: they give null.',
@@ -92,6 +104,7 @@ const special: Readonly<Record<string, Texts>> = {
 const components: Readonly<Record<string, readonly ErrorKind[]>> = {
   context: ['invalid', 'unsupported'],
   gateway: ['config', 'internal', 'invalid', 'not-found', 'timeout', 'unauthenticated'],
+  health: ['aborted', 'config', 'invalid', 'timeout', 'unavailable'],
   redis: Object.keys(byKind) as ErrorKind[],
 }
 

@@ -48,6 +48,11 @@ export function currentContext(): ActiveContext | undefined {
   return storage?.getStore()
 }
 
+/** @internal Work that several callers share must not end with the one that happened to start it. */
+export function withoutContext<T>(work: () => T): T {
+  return storage === undefined ? work() : storage.exit(work)
+}
+
 /** @internal Header injection and log forging end here. */
 export function isCorrelationId(id: unknown): boolean {
   return id === undefined || (typeof id === 'string' && /^[\x21-\x7e]{1,128}$/.test(id))
