@@ -85,6 +85,7 @@ class RestDriver implements RedisDriver {
     this.#batcher = new TickBatcher({
       maxCommands,
       maxSize: maxRequestBytes,
+      ready: () => this.#authenticated(),
       encode(command) {
         const encoded = encodeCommand(command)
         return { encoded, size: encoded.json.length }
@@ -155,7 +156,10 @@ class RestDriver implements RedisDriver {
 
   classify(error: unknown): Failure {
     if (error instanceof ReplyError) return classifyReply(error.message)
-    const code = (error as { cause?: { code?: unknown } } | null)?.cause?.code
+    const { cause } = (error ?? {}) as { cause?: { name?: unknown; code?: unknown } }
+    const { name, code } = cause ?? {}
+    // What Node says of a reply that is not HTTP.
+    if (name === 'HTTPParserError') return notRedis().failure
     if (typeof code !== 'string') {
       // Refused, reset, cut: workerd says the same words for all, so a write may have arrived.
       return { kind: 'unavailable', detail: 'the request failed' }
@@ -191,6 +195,17 @@ class RestDriver implements RedisDriver {
     )
   }
 
+  /** Nothing to wait for once there is a token. */
+  #authenticated(): Promise<void> | undefined {
+    const ask = this.#givenToken
+    if (this.#token !== undefined || typeof ask !== 'function') return undefined
+    return (async () => {
+      const token: unknown = await ask()
+      if (!isToken(token)) throw new DriverFailure({ kind: 'config', detail: badToken })
+      this.#token = token
+    })()
+  }
+
   async #post(
     path: string,
     body: string | undefined,
@@ -198,10 +213,9 @@ class RestDriver implements RedisDriver {
     signal: AbortSignal,
     more?: Record<string, string>,
   ): Promise<Response> {
-    const known = this.#token !== undefined
     const response = await this.#postOnce(path, body, attempts, signal, more)
     // A refused token may have been replaced since it was given: ask once more. A 401 applied nothing.
-    if (response.status !== 401 || !known || typeof this.#givenToken !== 'function') return response
+    if (response.status !== 401 || typeof this.#givenToken !== 'function') return response
     await response.body?.cancel()
     this.#token = undefined
     return this.#postOnce(path, body, attempts, signal, more)
@@ -214,11 +228,7 @@ class RestDriver implements RedisDriver {
     signal: AbortSignal,
     more: Record<string, string> | undefined,
   ): Promise<Response> {
-    if (this.#token === undefined && typeof this.#givenToken === 'function') {
-      const token: unknown = await this.#givenToken()
-      if (!isToken(token)) throw new DriverFailure({ kind: 'config', detail: badToken })
-      this.#token = token
-    }
+    await this.#authenticated()
     const [first] = attempts
     let due = 0
     for (const attempt of attempts) {

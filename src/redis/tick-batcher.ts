@@ -13,6 +13,8 @@ export interface Entry<E> {
 export interface Batching<E> {
   readonly maxCommands: number
   readonly maxSize: number
+  /** What a request has to wait for. Who gives up meanwhile is not in it. */
+  ready?(): Promise<void> | undefined
   encode(command: Command): { readonly encoded: E; readonly size: number }
   /**
    * One request. Gives a reply or an error for each entry, in order; rejects if the request failed, or the
@@ -124,10 +126,12 @@ export class TickBatcher<E> {
   }
 
   async #send(segment: Segment<E>): Promise<void> {
-    const entries = segment.entries.filter((entry) => !entry.attempt.over)
-    if (entries.length === 0) return
-    segment.controller = new AbortController()
+    let entries = segment.entries
     try {
+      await this.#batching.ready?.()
+      entries = entries.filter((entry) => !entry.attempt.over)
+      if (entries.length === 0) return
+      segment.controller = new AbortController()
       const { signal } = segment.controller
       const replies = await this.#batching.send(entries, segment.atomic, signal)
       entries.forEach((entry, i) => {
