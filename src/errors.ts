@@ -67,6 +67,10 @@ const byKind: Readonly<Record<ErrorKind, Texts>> = {
 }
 
 const special: Readonly<Record<string, Texts>> = {
+  CONFIG_CONFIG: [
+    'The configuration cannot be right. The message has one line for each problem.',
+    'Each line names a variable (or a setting of the object form) and what to do about it.',
+  ],
   CONTEXT_UNSUPPORTED: [
     'This runtime has no AsyncLocalStorage, which `withContext` needs.',
     'On Cloudflare Workers set the compatibility flag `nodejs_compat`.',
@@ -87,6 +91,10 @@ const special: Readonly<Record<string, Texts>> = {
     'Critical components still failed when the time of `verifyStartup` was over.',
     'The message names each with its reason: see there.',
   ],
+  INFRASTRUCTURE_UNAVAILABLE: [
+    'Some backends could not be connected by `warm`, or did not close cleanly.',
+    'The message says why of each, and `cause.errors` has their own errors. A call to a backend that failed tries again.',
+  ],
   REDIS_NOT_FOUND: [
     'There is no such key, script, stream or consumer group, and the command needs it.',
     'Create it first. Reads of a missing key are no error: they give null.',
@@ -99,13 +107,20 @@ const special: Readonly<Record<string, Texts>> = {
     'An argument is malformed, the key holds another kind of value (WRONGTYPE), the keys of one command are in different slots of a cluster (CROSSSLOT), or the server found an error in the command.',
     'Correct the call. On a cluster give keys that belong together a common {hash tag}.',
   ],
+  SERVER_CONFIG: [
+    'The server of `dualport/node` cannot listen at this host and port; `cause` is Node’s own error.',
+    'Take another port or stop the program that has it; the host must be an address of this machine.',
+  ],
 }
 
 const components: Readonly<Record<string, readonly ErrorKind[]>> = {
+  config: ['config'],
   context: ['invalid', 'unsupported'],
   gateway: ['config', 'internal', 'invalid', 'not-found', 'timeout', 'unauthenticated'],
   health: ['aborted', 'config', 'invalid', 'timeout', 'unavailable'],
+  infrastructure: ['unavailable'],
   redis: Object.keys(byKind) as ErrorKind[],
+  server: ['config'],
 }
 
 /** Every code that an `InfraError` can have, with what it means and what to do. */

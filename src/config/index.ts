@@ -1,0 +1,10 @@
+export type {
+  BackendDescription,
+  CreateInfrastructure,
+  Infrastructure,
+  InfrastructureConfig,
+  InfrastructureOptions,
+} from './infrastructure.ts'
+export { ConfigError } from './problems.ts'
+export type { RedisAdapter, RedisConfig } from './redis.ts'
+export type { Env } from './settings.ts'

@@ -1,0 +1,182 @@
+import { type Client, type ClientOptions, type Driver, InfraError } from '../core/index.ts'
+import { HealthChecker } from '../health/index.ts'
+import type { Redis } from '../redis/index.ts'
+import { ConfigError, Problems } from './problems.ts'
+import type { RedisConfig } from './redis.ts'
+import {
+  addNearMisses,
+  type Env,
+  fromEnv,
+  fromObject,
+  type Settings,
+  type Variables,
+} from './settings.ts'
+
+/** Makes a client. Nothing is connected, and no library loaded, before its first use. */
+export type Open<C> = (options: ClientOptions) => {
+  readonly client: C
+  readonly resource: string | undefined
+}
+
+/** One backend's part of the configuration; `redis.ts` is the model. */
+export interface Backend<C extends Client<Driver>> {
+  /** What sets each field, where variables can. */
+  readonly variables: Variables
+  /** All that the object form takes. */
+  readonly fields: readonly string[]
+  /** With the adapter that needs no server, if there is one. */
+  readonly embedded: Open<C> | undefined
+  /** `undefined` if there are problems. */
+  configure(settings: Settings, problems: Problems): Open<C> | undefined
+}
+
+interface Clients {
+  readonly redis: Redis
+}
+
+/** Every backend, with the adapters that this runtime can use. */
+export type Backends = { readonly [K in keyof Clients]: Backend<Clients[K]> }
+
+/** Settings by backend. A backend that has none here is configured by its variables, if they are beside them. */
+export interface InfrastructureConfig {
+  readonly redis?: RedisConfig | undefined
+}
+
+/** For every client; `logger` and `metrics` for the health checker, too. */
+export interface InfrastructureOptions extends ClientOptions {
+  /** What is not configured is embedded in the process (`memory:`), if it can be. Default `false`. */
+  embedded?: boolean | undefined
+}
+
+export interface BackendDescription {
+  readonly adapter: string
+  /** Where it goes, without credentials: `127.0.0.1:6379/0`. */
+  readonly resource: string | undefined
+}
+
+/**
+ * The clients of the backends that `source` names: `process.env`, the bindings of a Worker, or settings by
+ * backend. Each call makes clients of its own, so call it once and keep what it gives: on Node for the
+ * process, in a Worker for the isolate. Nothing is connected yet.
+ * @throws ConfigError with one line for each problem of the configuration.
+ */
+export type CreateInfrastructure = (
+  source: Env | InfrastructureConfig,
+  options?: InfrastructureOptions,
+) => Infrastructure
+
+/** The clients of the backends that are configured, with one health and one end. */
+export class Infrastructure {
+  /** Has a check for each configured backend. Add your own by `register`. */
+  readonly health: HealthChecker
+  readonly #backends: Backends
+  readonly #clients = new Map<string, Client<Driver>>()
+  readonly #description: Record<string, BackendDescription> = {}
+  #closing: Promise<void> | undefined
+
+  /** @internal `createInfrastructure` of `dualport/auto` gives the backends. */
+  constructor(
+    backends: Backends,
+    source: Env | InfrastructureConfig,
+    { embedded = false, ...options }: InfrastructureOptions = {},
+  ) {
+    const configured = configure(backends, source, embedded)
+    const { logger, metrics } = options
+    this.health = new HealthChecker({ logger, metrics })
+    this.#backends = backends
+    for (const [name, open] of configured) {
+      const { client, resource } = open(options)
+      this.#clients.set(name, client)
+      this.#description[name] = { adapter: client.adapter, resource }
+      this.health.register(name, client, { componentType: 'datastore' })
+    }
+  }
+
+  /** @throws ConfigError if it is not configured. */
+  get redis(): Redis {
+    return this.#client('redis')
+  }
+
+  /** What is configured, without credentials: `{ redis: { adapter: 'ioredis', resource: '127.0.0.1:6379/0' } }`. */
+  describe(): Readonly<Record<string, BackendDescription>> {
+    return { ...this.#description }
+  }
+
+  /**
+   * Loads what the adapters need and connects every backend, all at once, each within its `timeoutMs` or
+   * the deadline of `withContext`. Without it, the first call does.
+   * @throws InfraError `INFRASTRUCTURE_UNAVAILABLE` that says of each backend that failed why. The
+   *   others are ready then, and those that failed try again at their next call.
+   */
+  async warm(): Promise<void> {
+    await this.#all('warm', (client) => client.health())
+  }
+
+  /**
+   * Closes every client: refuses new calls, waits for those in flight, releases the connections. Idempotent.
+   * @throws InfraError `INFRASTRUCTURE_UNAVAILABLE` that says of each backend that failed why.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#all('close', (client) => client.close())
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  #client<K extends keyof Clients>(name: K): Clients[K] {
+    const client = this.#clients.get(name)
+    if (client !== undefined) return client as Clients[K]
+    const variable = Object.values(this.#backends[name].variables)[0]?.[0]
+    throw new ConfigError([`${variable}: set it, since ${name} is used`])
+  }
+
+  async #all(operation: string, run: (client: Client<Driver>) => Promise<void>): Promise<void> {
+    const settled = await Promise.allSettled(Array.from(this.#clients.values(), run))
+    const errors = settled.flatMap((each) =>
+      each.status === 'rejected' ? [each.reason as InfraError] : [],
+    )
+    if (errors.length === 0) return
+    throw new InfraError({
+      kind: 'unavailable',
+      component: 'infrastructure',
+      adapter: '-',
+      operation,
+      detail: errors.map((error) => error.message).join('; '),
+      retryable: errors.every((error) => error.retryable),
+      cause: new AggregateError(errors),
+    })
+  }
+}
+
+/** @throws ConfigError with everything that is wrong. */
+function configure(
+  backends: Backends,
+  source: Env | InfrastructureConfig,
+  embedded: boolean,
+): Map<string, Open<Client<Driver>>> {
+  if (typeof source !== 'object' || source === null) {
+    throw new ConfigError(['env: give it process.env, or the bindings of the Worker'])
+  }
+  const env = source as Env
+  const problems = new Problems()
+  const configured = new Map<string, Open<Client<Driver>>>()
+  for (const [name, backend] of Object.entries(backends) as [string, Backend<Client<Driver>>][]) {
+    const { variables, fields } = backend
+    const before = problems.count
+    const settings =
+      env[name] === undefined
+        ? fromEnv(env, variables, problems)
+        : fromObject(name, env[name], fields, problems)
+    const fallback = embedded ? backend.embedded : undefined
+    const open = settings === undefined ? fallback : backend.configure(settings, problems)
+    if (open !== undefined) configured.set(name, open)
+    // Beside settings that work, a name that looks like one of ours is somebody else's.
+    if (settings === undefined || problems.count > before) {
+      addNearMisses(env, [name, ...Object.values(variables).flat()], problems)
+    }
+  }
+  problems.throwIfAny()
+  return configured
+}

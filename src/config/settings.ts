@@ -1,0 +1,129 @@
+import * as v from 'valibot'
+import type { Problems } from './problems.ts'
+
+/** `process.env`, or the bindings of a Worker. */
+export type Env = Readonly<Record<string, unknown>>
+
+/** The variables that set a field, the usual one first: `{ url: ['REDIS_URL'] }`. */
+export type Variables = Readonly<Record<string, readonly string[]>>
+
+/** What was given, from wherever, under the names by which the user knows it. */
+export interface Settings {
+  readonly values: Readonly<Record<string, unknown>>
+  /** `REDIS_URL`, or `redis.url`. */
+  nameOf(field: string): string
+}
+
+/** What the environment has of these; `undefined` if it has none. */
+export function fromEnv(env: Env, variables: Variables, problems: Problems): Settings | undefined {
+  const values: Record<string, unknown> = {}
+  const names: Record<string, string | undefined> = {}
+  for (const [field, candidates] of Object.entries(variables)) {
+    names[field] = candidates[0]
+    const [name, ...rivals] = candidates.filter((candidate) => isSet(env, candidate))
+    if (name === undefined) continue
+    names[field] = name
+    values[field] = env[name]
+    for (const rival of rivals) problems.add(rival, `unset it or ${name}; they mean the same`)
+  }
+  if (Object.keys(values).length === 0) return undefined
+  return { values, nameOf: (field) => names[field] ?? field }
+}
+
+/** The settings of the backend `name` as an object gives them; `undefined` if it is none. */
+export function fromObject(
+  name: string,
+  given: unknown,
+  fields: readonly string[],
+  problems: Problems,
+): Settings | undefined {
+  if (typeof given !== 'object' || given === null) {
+    problems.add(name, 'give it an object of settings')
+    return undefined
+  }
+  const values: Record<string, unknown> = {}
+  for (const [field, value] of Object.entries(given)) {
+    if (value === undefined) continue
+    if (fields.includes(field)) values[field] = value
+    else problems.add(`${name}.${field}`, `take it out; there are only ${fields.join(', ')}`)
+  }
+  return { values, nameOf: (field) => `${name}.${field}` }
+}
+
+/** What a value must be, and what to do if it is not. */
+export type Fields = Readonly<Record<string, readonly [schema: v.GenericSchema, fix: string]>>
+
+export type Valid<F extends Fields> = { -readonly [K in keyof F]?: v.InferOutput<F[K][0]> }
+
+/** The values that are given and right. One that is wrong is a problem. */
+export function validate<F extends Fields>(
+  fields: F,
+  { values, nameOf }: Settings,
+  problems: Problems,
+): Valid<F> {
+  const valid: Record<string, unknown> = {}
+  for (const [field, [schema, fix]] of Object.entries(fields)) {
+    if (!Object.hasOwn(values, field)) continue
+    // Our own words for every issue: valibot's would quote the value.
+    const result = v.safeParse(schema, values[field], { message: fix, abortEarly: true })
+    if (result.success) valid[field] = result.output
+    else problems.add(nameOf(field), result.issues[0].message)
+  }
+  return valid as Valid<F>
+}
+
+/** Names in `env` that are one slip away from a variable that is not set. */
+export function addNearMisses(env: Env, variables: readonly string[], problems: Problems): void {
+  const missing = variables.filter((name) => !isSet(env, name))
+  for (const name of Object.keys(env)) {
+    if (variables.includes(name)) continue
+    const meant = missing.find((each) => isNear(name, each))
+    if (meant !== undefined) problems.add(name, `rename it, if ${meant} is meant`)
+  }
+}
+
+function isSet(env: Env, name: string): boolean {
+  const value = env[name]
+  if (value === undefined) return false
+  // Kubernetes and Docker set REDIS_PORT=tcp://10.0.0.1:6379 for a service that is called redis.
+  return !(name.endsWith('_PORT') && typeof value === 'string' && value.startsWith('tcp://'))
+}
+
+/** One letter too many, too few or wrong, or two that changed places. */
+function isNear(a: string, b: string): boolean {
+  let start = 0
+  while (start < a.length && a[start] === b[start]) start++
+  let end = 0
+  const rest = Math.min(a.length, b.length) - start
+  while (end < rest && a[a.length - 1 - end] === b[b.length - 1 - end]) end++
+  const x = a.slice(start, a.length - end)
+  const y = b.slice(start, b.length - end)
+  return (x.length <= 1 && y.length <= 1) || (x.length === 2 && y === `${x[1]}${x[0]}`)
+}
+
+// What more than one backend has. An environment gives numbers and flags as texts. -------------------
+
+export function integer(min: number, max: number) {
+  return v.pipe(
+    v.union([v.number(), v.pipe(v.string(), v.regex(/^\d{1,10}$/), v.transform(Number))]),
+    v.integer(),
+    v.minValue(min),
+    v.maxValue(max),
+  )
+}
+
+export const flag = v.union([
+  v.boolean(),
+  v.pipe(
+    v.picklist(['true', '1', 'false', '0']),
+    v.transform((text) => text === 'true' || text === '1'),
+  ),
+])
+
+/** A function is asked at connect, and again when what it gave was refused. */
+export function secret(form: RegExp) {
+  return v.union([
+    v.pipe(v.string(), v.regex(form)),
+    v.custom<() => string | Promise<string>>((value) => typeof value === 'function'),
+  ])
+}
