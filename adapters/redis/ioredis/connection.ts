@@ -241,7 +241,7 @@ function joinTexts(socket: Writable): void {
   socket._writev = (chunks, callback) => {
     let text = ''
     for (const { chunk } of chunks) {
-      if (typeof chunk !== 'string' || text.length > maxJoined) {
+      if (typeof chunk !== 'string' || text.length + chunk.length > maxJoined) {
         return writev?.call(socket, chunks, callback)
       }
       text += chunk
