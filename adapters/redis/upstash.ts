@@ -113,8 +113,8 @@ class UpstashDriver implements RedisDriver {
 
   classify(error: unknown): Failure {
     if (error instanceof ReplyError) return classifyReply(error.message)
-    const { name, cause } = error as { name?: unknown; cause?: { code?: unknown } }
-    if (name === 'UpstashJSONParseError') {
+    const { name, cause } = error as { name?: string; cause?: { name?: string; code?: string } }
+    if (notTheProtocol.has(name) || notTheProtocol.has(cause?.name)) {
       return { kind: 'internal', detail: 'the reply is not one of the Redis REST protocol' }
     }
     if (cause?.code === 'ECONNREFUSED' || cause?.code === 'ENOTFOUND') {
@@ -142,27 +142,42 @@ class UpstashDriver implements RedisDriver {
         signal: () => signal,
       })
     } catch (error) {
-      throw replyError(error) ?? error
+      const { name, message } = error as Error
+      // The server's text, followed by the whole command, values included: only the text is taken.
+      throw name === 'UpstashError'
+        ? errorOf(message.split(', command was: ')[0] as string, true)
+        : error
     }
     if (!Array.isArray(body) || body.length !== entries.length) {
       throw new DriverFailure({ kind: 'internal' })
     }
-    return body.map((item: { result?: unknown; error?: unknown }, i) =>
-      item.error === undefined
-        ? replyOf(item.result, entries[i]?.bytes === true)
-        : new ReplyError(String(item.error)),
+    return body.map((item: { result?: unknown; error?: unknown } | null, i) =>
+      item?.error === undefined
+        ? replyOf(item?.result, entries[i]?.bytes === true)
+        : errorOf(String(item.error), false),
     )
   }
 }
 
-/** `UpstashError` is the server's text followed by the whole command, values included: only the text is taken. */
-function replyError(error: unknown): Error | undefined {
-  const { name, message } = error as { name?: unknown; message?: unknown }
-  if (name !== 'UpstashError' || typeof message !== 'string') return undefined
-  const text = message.split(', command was: ')[0] as string
-  if (/^(unauthorized|(invalid|missing).*token|WRONGPASS)/i.test(text)) {
+/** The names of what comes of a reply that is not JSON, nested too deep, or not even HTTP. */
+const notTheProtocol: ReadonlySet<string | undefined> = new Set([
+  'UpstashJSONParseError',
+  'RangeError',
+  'HTTPParserError',
+])
+
+/** The SDK shows nothing but the text of an error: that of one command, or of the request as a `whole`. */
+function errorOf(text: string, whole: boolean): Error {
+  if (whole && /^(unauthorized|(invalid|missing).*token|WRONGPASS)/i.test(text)) {
     return new DriverFailure({ kind: 'unauthenticated' })
   }
+  // A failure of the gateway's, not of the engine's, which says in the end what became of a write.
+  if (/^ERR redis \w+: /.test(text)) {
+    const outcome = text.endsWith(' applied') ? 'unknown' : 'not-applied'
+    return new DriverFailure({ kind: 'unavailable', outcome })
+  }
+  // The engine's errors begin with a word in capitals. This one is a proxy's, whatever its status.
+  if (whole && !/^[A-Z]+ /.test(text)) return new DriverFailure({ kind: 'unavailable' })
   return new ReplyError(text)
 }
 
