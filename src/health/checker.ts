@@ -96,8 +96,8 @@ export class HealthChecker {
       )
     }
     if (this.#checks.has(name)) throw misconfigured(`there is a check ${name} already`)
-    const run = typeof source === 'function' ? source : source?.health?.bind(source)
-    if (typeof run !== 'function') {
+    const isFunction = typeof source === 'function'
+    if (!isFunction && typeof source?.health !== 'function') {
       throw misconfigured(`the check ${name} is neither a function nor has it a method health`)
     }
     const { level = 'critical', groups: wanted = ['ready', 'startup'], componentType } = options
@@ -109,7 +109,7 @@ export class HealthChecker {
     if (timeoutMs !== undefined) timeout(timeoutMs, misconfigured)
     const check = new RegisteredCheck({
       name,
-      run,
+      run: isFunction ? source : (context) => source.health(context),
       level,
       groups: new Set(wanted),
       timeoutMs,

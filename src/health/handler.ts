@@ -38,7 +38,10 @@ export function healthHandler(
 
   return async (request, group) => {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return new Response(null, { status: 405, headers: { allow: 'GET, HEAD' } })
+      return new Response(null, {
+        status: 405,
+        headers: { allow: 'GET, HEAD', 'cache-control': 'no-store' },
+      })
     }
     let authorised = false
     const asked = mayLook(request).then(
@@ -88,11 +91,7 @@ function map({ status, checks }: HealthReport, authorised: boolean): object {
 }
 
 /** draft-inadarei-api-health-check-06. */
-function healthJson(
-  { status, checks }: HealthReport,
-  authorised: boolean,
-  draining: boolean,
-): object {
+function healthJson({ status, draining, checks }: HealthReport, authorised: boolean): object {
   if (!authorised) return { status: words[status] }
   return {
     status: words[status],

@@ -36,19 +36,21 @@ export class Probe implements Timed {
   slot: unknown = undefined
   readonly ended: Promise<Finding>
   readonly #end: (finding: Finding) => void
+  readonly #timeoutMs: number
   readonly #controller = new AbortController()
   #finding: Finding | undefined
 
   constructor(startedAt: number, timeoutMs: number) {
     this.startedAt = startedAt
     this.due = startedAt + timeoutMs
+    this.#timeoutMs = timeoutMs
     const { promise, resolve } = Promise.withResolvers<Finding>()
     this.ended = promise
     this.#end = resolve
   }
 
   run(check: Check): this {
-    const context = { signal: this.#controller.signal, timeoutMs: this.due - this.startedAt }
+    const context = { signal: this.#controller.signal, timeoutMs: this.#timeoutMs }
     deadlines.add(this)
     withoutContext(() => new Promise((resolve) => resolve(check(context)))).then(
       () => this.#settle(undefined),
