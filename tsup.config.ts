@@ -3,7 +3,9 @@ import type { Plugin } from 'esbuild'
 import { defineConfig } from 'tsup'
 import manifest from './package.json' with { type: 'json' }
 
-const entries = Object.values(manifest.exports).filter((entry) => typeof entry === 'object')
+const outputs = [...Object.values(manifest.exports), ...Object.values(manifest.bin)]
+  .flatMap((entry) => (typeof entry === 'string' ? entry : Object.values(entry)))
+  .filter((file) => file.endsWith('.js'))
 
 /** The health router is mounted into an application of Hono: a second copy would double its size in a Worker. */
 const honoOfTheApplication: Plugin = {
@@ -18,12 +20,12 @@ const honoOfTheApplication: Plugin = {
 }
 
 /**
- * The JavaScript; `tsc` writes the declarations beside it. What package.json exports is what is built:
+ * The JavaScript; `tsc` writes the declarations beside it. What package.json names is what is built:
  * `./dist/src/redis/index.js` comes from `src/redis/index.ts`. Development dependencies are bundled
  * (they are small, and cost several times as much to import on their own), peer dependencies are not.
  */
 export default defineConfig({
-  entry: entries.map((entry) => entry.default.replace('./dist/', '').replace(/js$/, 'ts')),
+  entry: Array.from(new Set(outputs), (file) => file.replace('./dist/', '').replace(/js$/, 'ts')),
   format: 'esm',
   platform: 'neutral',
   target: 'es2023',

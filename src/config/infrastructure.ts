@@ -177,6 +177,6 @@ function configure(
       addNearMisses(env, [name, ...Object.values(variables).flat()], problems)
     }
   }
-  problems.throwIfAny()
+  if (problems.count > 0) throw new ConfigError(problems.lines)
   return configured
 }

@@ -8,18 +8,17 @@ export class Problems {
     return this.#fixes.size
   }
 
+  /** `REDIS_URL: set it` */
+  get lines(): string[] {
+    return Array.from(this.#fixes, ([name, fix]) => `${name}: ${fix}`)
+  }
+
   /**
    * `name` is the variable's, `fix` what to do about it; neither ever holds a value. One fix for each
    * variable: the first, since later ones may only follow from it.
    */
   add(name: string, fix: string): void {
     if (!this.#fixes.has(name)) this.#fixes.set(name, fix)
-  }
-
-  /** @throws ConfigError if there are any. */
-  throwIfAny(): void {
-    if (this.count === 0) return
-    throw new ConfigError(Array.from(this.#fixes, ([name, fix]) => `${name}: ${fix}`))
   }
 }
 
