@@ -257,7 +257,12 @@ class IoredisDriver implements RedisDriver {
   async #authenticated(): Promise<NodeOptions> {
     const { redis, password } = this.#settings
     if (typeof password !== 'function') return redis
-    return { ...redis, password: await password() }
+    try {
+      return { ...redis, password: await password() }
+    } catch (cause) {
+      const detail = 'the password could not be had from its function'
+      throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
+    }
   }
 
   /** Publishing reaches every node of a cluster, so a subscription needs but one. */

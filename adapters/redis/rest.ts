@@ -160,7 +160,7 @@ class RestDriver implements RedisDriver {
     const { name, code } = cause ?? {}
     // What Node says of a reply that is not HTTP.
     if (name === 'HTTPParserError') return notRedis().failure
-    if (typeof code !== 'string') {
+    if (typeof code !== 'string' || !/^(E|UND_ERR_)[A-Z_]+$/.test(code)) {
       // Refused, reset, cut: workerd says the same words for all, so a write may have arrived.
       return { kind: 'unavailable', detail: 'the request failed' }
     }
@@ -200,7 +200,13 @@ class RestDriver implements RedisDriver {
     const ask = this.#givenToken
     if (this.#token !== undefined || typeof ask !== 'function') return undefined
     return (async () => {
-      const token: unknown = await ask()
+      let token: unknown
+      try {
+        token = await ask()
+      } catch (cause) {
+        const detail = 'the token could not be had from its function'
+        throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
+      }
       if (!isToken(token)) throw new DriverFailure({ kind: 'config', detail: badToken })
       this.#token = token
     })()

@@ -62,8 +62,9 @@ export interface Operation<T = unknown> {
 /** How an adapter says, in its own words, what is wrong: nothing native needs to be classified. */
 export class DriverFailure extends Error {
   readonly failure: Failure
-  constructor(failure: Failure) {
-    super(failure.detail)
+  /** A `cause` is there for who debugs, by `InfraError.native`; it is not printed. */
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(failure.detail, options)
     this.failure = failure
   }
 }
