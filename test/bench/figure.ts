@@ -8,6 +8,12 @@ const comparisons = {
     meets: (value: number, target: number) => value >= target,
     sign: '>=',
   },
+  /** How many times what the bare library takes. At most the target. */
+  multiple: {
+    of: ({ dualport, bare }: Pair) => dualport / bare,
+    meets: (value: number, target: number) => value <= target,
+    sign: '<=',
+  },
   /** What dualport adds to the bare library. At most the target. */
   difference: {
     of: ({ dualport, bare }: Pair) => dualport - bare,

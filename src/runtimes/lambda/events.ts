@@ -30,6 +30,7 @@ export interface Exchange {
 
 const single = v.nullish(v.record(v.string(), v.nullish(v.string())))
 const multiple = v.nullish(v.record(v.string(), v.nullish(v.array(v.string()))))
+const headerFields = v.object({ headers: single, multiValueHeaders: multiple })
 const body = { body: v.nullish(v.string()), isBase64Encoded: v.nullish(v.boolean()) }
 
 /** API Gateway's HTTP APIs by payload format 2.0, and function URLs. */
@@ -38,7 +39,7 @@ const v2Event = v.object({
   rawPath: v.string(),
   rawQueryString: v.nullish(v.string()),
   cookies: v.nullish(v.array(v.string())),
-  headers: single,
+  ...headerFields.entries,
   requestContext: v.object({
     http: v.object({ method: v.string() }),
     stage: v.nullish(v.string()),
@@ -53,8 +54,7 @@ const v1Event = v.object({
   path: v.string(),
   queryStringParameters: single,
   multiValueQueryStringParameters: multiple,
-  headers: single,
-  multiValueHeaders: multiple,
+  ...headerFields.entries,
   requestContext: v.nullish(
     v.object({ elb: v.optional(v.unknown()), stage: v.nullish(v.string()) }),
   ),
@@ -84,14 +84,23 @@ export function exchangeOf(event: unknown): Exchange | undefined {
   }
 }
 
+/** The headers of an event of any kind; none if it is no HTTP event. */
+export function headersOf(event: unknown): Headers {
+  try {
+    if (v.is(headerFields, event)) return readHeaders(event)
+  } catch {
+    // A header that cannot be.
+  }
+  return new Headers()
+}
+
 /** A rule or a schedule of EventBridge. */
 export function isEventBridgeEvent(event: unknown): boolean {
   return v.is(v.object({ source: v.string(), 'detail-type': v.string() }), event)
 }
 
 function v2Request(event: V2Event): Request {
-  const headers = new Headers()
-  for (const [name, value] of Object.entries(event.headers ?? {})) append(headers, name, value)
+  const headers = readHeaders(event)
   if (event.cookies != null) headers.set('cookie', event.cookies.join('; '))
   return requestOf(event, {
     method: event.requestContext.http.method,
@@ -102,20 +111,7 @@ function v2Request(event: V2Event): Request {
 }
 
 function v1Request(event: V1Event, encode: (text: string) => string): Request {
-  const headers = new Headers()
-  if (event.multiValueHeaders != null) {
-    for (const [name, values] of Object.entries(event.multiValueHeaders)) {
-      for (const value of values ?? []) append(headers, name, value)
-    }
-  } else {
-    for (const [name, value] of Object.entries(event.headers ?? {})) append(headers, name, value)
-  }
-  const parameters =
-    event.multiValueQueryStringParameters != null
-      ? Object.entries(event.multiValueQueryStringParameters)
-      : Object.entries(event.queryStringParameters ?? {}).map(
-          ([name, value]) => [name, [value]] as const,
-        )
+  const parameters = listsOf(event.multiValueQueryStringParameters, event.queryStringParameters)
   const query = parameters.flatMap(([name, values]) =>
     (values ?? []).map((value) => `${encode(name)}=${encode(value ?? '')}`),
   )
@@ -125,7 +121,7 @@ function v1Request(event: V1Event, encode: (text: string) => string): Request {
     path:
       event.version == null ? event.path : withoutStage(event.path, event.requestContext?.stage),
     query: query.join('&'),
-    headers,
+    headers: readHeaders(event),
   })
 }
 
@@ -147,9 +143,24 @@ function withoutStage(path: string, stage: string | null | undefined): string {
   return stage != null && `${path}/`.startsWith(`/${stage}/`) ? path.slice(stage.length + 1) : path
 }
 
-/** UTF-8 in a header is read byte by byte, as it is from a socket. */
-function append(headers: Headers, name: string, value: string | null | undefined): void {
-  if (value != null) headers.append(name, Buffer.from(value).toString('latin1'))
+function readHeaders(event: v.InferInput<typeof headerFields>): Headers {
+  const headers = new Headers()
+  const fields = listsOf(event.multiValueHeaders, event.headers)
+  for (const [name, values] of fields) {
+    for (const value of values ?? []) {
+      // UTF-8 in a header is read byte by byte, as it is from a socket.
+      if (value != null) headers.append(name, Buffer.from(value).toString('latin1'))
+    }
+  }
+  return headers
+}
+
+type Lists = [name: string, values: readonly (string | null | undefined)[] | null | undefined][]
+
+/** Where a source sends several values it sends the last of them as well, or nothing. */
+function listsOf(several: v.InferInput<typeof multiple>, one: v.InferInput<typeof single>): Lists {
+  if (several != null) return Object.entries(several)
+  return Object.entries(one ?? {}).map(([name, value]) => [name, [value]])
 }
 
 async function v2Result(response: Response): Promise<HttpResult> {
