@@ -177,7 +177,10 @@ export class HealthChecker {
     const probes = found.filter((each) => each instanceof Probe)
     if (probes.length > 0) {
       const ended = Promise.all(probes.map((probe) => probe.ended))
-      await settledBy(ended, dueIn(timeoutMs, now), signals)
+      const due = dueIn(timeoutMs, now)
+      await settledBy(ended, due, signals)
+      // Timers of one moment fire in any order, and in workerd none fires once the request is answered.
+      for (const probe of probes) if (probe.due <= due) probe.expire()
     }
 
     const draining = this.#draining && (group === undefined || group === 'ready')

@@ -64,8 +64,9 @@ export class Probe implements Timed {
     return this.#finding ?? this.#found(codeOf('health', 'timeout'))
   }
 
-  /** @internal The check's time is over. */
+  /** The check's time is over. */
   expire(): void {
+    if (this.#finding !== undefined) return
     this.#settle(codeOf('health', 'timeout'))
     this.#controller.abort(failed('timeout', 'check'))
   }

@@ -30,8 +30,8 @@ test('1,000 requests share a module-level checker and client, and some of their 
   timeout: 60_000,
 }, async () => {
   const requests = 1000
-  /** That of the checker, and what a busy machine adds. */
-  const limitMs = 400 + 600
+  /** The checker's deadline. Whatever hangs in workerd hangs until then, and shows as a timeout. */
+  const timeoutMs = 3000
   let answered = 0
   let left = 0
   let slowest = 0
@@ -68,5 +68,5 @@ test('1,000 requests share a module-level checker and client, and some of their 
 
   expect(left).toBeGreaterThan(0)
   expect(answered + left).toBe(requests)
-  expect(slowest).toBeLessThan(limitMs)
+  expect(slowest).toBeLessThan(timeoutMs)
 })

@@ -17,7 +17,7 @@ const target: HealthTarget = {
 }
 
 /** One checker and one client for all requests, as a Worker would have them. */
-const checker = new HealthChecker({ timeoutMs: 400, ttlMs: 20, logger: false })
+const checker = new HealthChecker({ timeoutMs: 3000, ttlMs: 20, logger: false })
 const app = new Hono().route('/health', healthRouter(checker, { authorize: () => true }))
 let redis: Redis | undefined
 
