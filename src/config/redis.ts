@@ -108,7 +108,7 @@ function configure(
   const given = new Set(Object.keys(settings.values))
 
   const scheme = url && adapterByScheme[new URL(url).protocol]
-  const hasNodes = Array.isArray(cluster)
+  const hasNodes = given.has('cluster') && typeof cluster !== 'boolean'
   const adapter = valid.adapter ?? scheme ?? (given.has('host') || hasNodes ? 'ioredis' : undefined)
   // For development and tests: whatever else is set is for elsewhere.
   if (adapter === 'memory') return open(adapters.memory)
