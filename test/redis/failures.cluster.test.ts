@@ -41,6 +41,15 @@ const cut = (node: RedisProcess) =>
 const values = (node: RedisProcess, keys: readonly string[]) =>
   Promise.all(keys.map((key) => node.command('GET', key)))
 
+/** Makes a node tell clients to come to that port, and waits until all nodes tell them the same. */
+async function announce(node: RedisProcess, port: number): Promise<void> {
+  await node.command('CONFIG', 'SET', 'cluster-announce-port', port === node.port ? 0 : port)
+  for (const { command } of cluster.nodes) {
+    const known = async () => JSON.stringify(await command('CLUSTER', 'SLOTS'))
+    await vi.waitFor(async () => expect(await known()).toContain(`,${port},`), 10_000)
+  }
+}
+
 /** The commands of a node's clients that the server has begun and not answered. */
 async function blocked(node: RedisProcess): Promise<number> {
   const info = String(await node.command('INFO', 'clients'))
@@ -131,9 +140,10 @@ describe('a cluster with a node that fails', needs(cluster), () => {
     try {
       const late = keys.map((key) => failure(() => redis.incrBy(key, 1, { timeoutMs }), timeoutMs))
       expect(await redis.incrBy(other)).toBe(1)
-      for (const error of await Promise.all(late)) {
-        expect(error).toMatchObject({ code: 'REDIS_TIMEOUT', outcome: 'unknown' })
-      }
+      // The first to time out closes the connection, which ends the others a little early.
+      const errors = await Promise.all(late)
+      expect(errors.map(({ code }) => code)).toContain('REDIS_TIMEOUT')
+      for (const error of errors) expect(error.outcome).toBe('unknown')
       expect(await redis.incrBy(other)).toBe(2)
     } finally {
       first!.resume()
@@ -148,9 +158,9 @@ describe('a cluster with a node that fails', needs(cluster), () => {
   test('a node is gone without a word: after a timeout its keys are asked for anew', async () => {
     const node = first!
     const proxy = await startProxy(node.port)
-    await node.command('CONFIG', 'SET', 'cluster-announce-port', proxy.port)
+    await announce(node, proxy.port)
     onTestFinished(async () => {
-      await node.command('CONFIG', 'SET', 'cluster-announce-port', 0)
+      await announce(node, node.port)
       await proxy.close()
     })
     const redis = connect({ cluster: [{ host: '127.0.0.1', port: node.port }] })
