@@ -3,13 +3,29 @@ import { build } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { afterAll } from 'vitest'
 
+interface WorkerOptions {
+  /** Default `nodejs_compat`. */
+  readonly flags?: string[]
+  /** Takes what the Worker logs. Default: it is printed. */
+  readonly log?: string[]
+}
+
+interface Scheduled {
+  scheduled(): Promise<{ readonly outcome: string }>
+}
+
 /**
  * Runs a Worker in workerd, bundled as wrangler would, for one test file. `bindings` is its `env`.
  */
 export async function startWorker(
   source: URL,
   bindings: Record<string, string>,
-): Promise<{ readonly url: URL }> {
+  { flags = ['nodejs_compat'], log }: WorkerOptions = {},
+): Promise<{
+  readonly url: URL
+  /** What a Cron Trigger does. Gives `ok` or `exception`. */
+  readonly scheduled: () => Promise<string>
+}> {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(source)],
     bundle: true,
@@ -23,9 +39,20 @@ export async function startWorker(
     modules: true,
     script: outputFiles[0]!.text,
     compatibilityDate: '2026-07-30',
-    compatibilityFlags: ['nodejs_compat'],
+    compatibilityFlags: flags,
     bindings,
+    ...(log && {
+      handleStructuredLogs: ({ message }: { message: string }) => {
+        log.push(message)
+      },
+    }),
   })
   afterAll(() => worker.dispose())
-  return { url: await worker.ready }
+  return {
+    url: await worker.ready,
+    async scheduled() {
+      const fetcher: unknown = await worker.getWorker()
+      return (await (fetcher as Scheduled).scheduled()).outcome
+    },
+  }
 }
