@@ -4,7 +4,7 @@ import { createServer } from 'node:net'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
-import { afterAll, afterEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 import { freshKey } from './gateway.ts'
@@ -47,8 +47,9 @@ async function paste(line: string, env: Record<string, string> = {}): Promise<st
   return (await promisify(execFile)('sh', ['-c', line], options)).stdout
 }
 
-function curlIn(banner: string): string {
-  return /^ +(curl .*)$/m.exec(banner)![1]!
+/** The line that asks for this path. */
+function curlIn(banner: string, path = 'redis'): string {
+  return new RegExp(`^ +(curl \\S+/${path} .*)$`, 'm').exec(banner)![1]!
 }
 
 describe('npm start', () => {
@@ -59,6 +60,21 @@ describe('npm start', () => {
     expect(printed).toMatch(/redis .*\/redis .*memory/)
     expect(await paste(curlIn(printed))).toBe('{"result":1}')
     expect(await paste(curlIn(printed))).toBe('{"result":2}')
+  })
+
+  test('shows its health, in full to who has the token', async () => {
+    const printed = await banner(start({ PORT: '0' }))
+    const url = urlIn(printed)
+    expect(printed).toContain(`${url}/health\n`)
+    expect(JSON.parse(await paste(curlIn(printed, 'health')))).toMatchObject({
+      status: 'pass',
+      checks: { 'redis:responseTime': [{ status: 'pass' }] },
+    })
+    for (const path of ['/health', '/health/live', '/health/ready', '/health/startup']) {
+      const response = await fetch(url + path)
+      expect([response.status, await response.json()]).toEqual([200, { status: 'pass' }])
+    }
+    expect((await fetch(`${url}/healthy`)).status).toBe(404)
   })
 
   test('a token that was given is not printed; the shell puts it in', async () => {
@@ -106,6 +122,16 @@ describe('npm start', () => {
     expect(code).toBe(1)
   })
 
+  test('several mistakes are as many lines', async () => {
+    const env = { PORT: secret, HOST: '0.0.0.0', REDIS_URL: secret, REDIS_DB: secret }
+    const child = start(env)
+    const [said, [code]] = await Promise.all([text(child.stderr!), once(child, 'exit')])
+    const names = Array.from(said.matchAll(/^dualport: (\w+): .+\n/gm), ([, name]) => name)
+    expect(names).toEqual(['PORT', 'GATEWAY_TOKEN', 'REDIS_URL', 'REDIS_DB'])
+    expect(said).not.toContain(secret)
+    expect(code).toBe(1)
+  })
+
   test('a busy port is one line and exit code 1', async () => {
     const busy = createServer().listen(0, '127.0.0.1')
     await once(busy, 'listening')
@@ -128,6 +154,19 @@ describe('npm start with a Redis', needs(server), () => {
     expect(printed).toContain('ioredis')
     await fetch(`${urlIn(printed)}/redis/set/${key}/v`, { headers })
     expect(await server.command('GET', key)).toBe('v')
+  })
+
+  test('its health follows the Redis', async () => {
+    const proxy = await startProxy(server.port)
+    onTestFinished(() => proxy.close())
+    const child = start({ ...env(), REDIS_URL: `redis://127.0.0.1:${proxy.port}` })
+    const url = urlIn(await banner(child))
+    const status = async () => (await fetch(`${url}/health`)).status
+    expect(await status()).toBe(200)
+    await proxy.setMode('refuse')
+    await vi.waitFor(async () => expect(await status()).toBe(503), 5000)
+    await proxy.setMode('pass')
+    await vi.waitFor(async () => expect(await status()).toBe(200), 5000)
   })
 
   test('a gateway may serve another one', async () => {
