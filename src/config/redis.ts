@@ -4,7 +4,8 @@ import type { RestOptions } from '../../adapters/redis/rest.ts'
 import { Redis, type RedisDriver } from '../redis/index.ts'
 import type { Backend, Open } from './infrastructure.ts'
 import type { Problems } from './problems.ts'
-import { flag, integer, type Settings, secret, validate } from './settings.ts'
+import type { Settings } from './settings.ts'
+import { flag, integer, secret, validate } from './validation.ts'
 
 export type RedisAdapter = 'ioredis' | 'rest' | 'memory'
 

@@ -2,11 +2,13 @@ import { randomBytes } from 'node:crypto'
 import * as v from 'valibot'
 import { ConfigError, createInfrastructure, type Infrastructure } from '../config/auto.node.ts'
 import { Problems } from '../config/problems.ts'
-import { fromEnv, integer, validate } from '../config/settings.ts'
+import { fromEnv } from '../config/settings.ts'
+import { integer, validate } from '../config/validation.ts'
 import { isInfraError } from '../core/index.ts'
 import { createGateway } from '../gateway/index.ts'
 import { type HealthGroup, healthHandler } from '../health/index.ts'
 import { serveNode } from './node.ts'
+import { healthPath } from './service.ts'
 import { version } from './version.ts'
 
 // A program: `npm start`, and what `dualport serve` imports.
@@ -26,8 +28,6 @@ const fields = {
   token: [token, wantedToken],
   readOnlyToken: [token, wantedToken],
 } as const
-
-const healthPath = /^\/health(?:\/(live|ready|startup))?\/?$/
 
 try {
   await main()

@@ -34,7 +34,8 @@ export function startService(
   }
 }
 
-const healthPath = /^\/health(?:\/(live|ready|startup))?\/?$/
+/** The group is its first part. */
+export const healthPath = /^\/health(?:\/(live|ready|startup))?\/?$/
 
 function working(infra: Infrastructure, token: string | undefined): Service {
   // Not the router: it would take Hono along, for four paths.
