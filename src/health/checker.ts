@@ -1,5 +1,5 @@
 import { currentContext } from '../core/context.ts'
-import { type InfraError, jsonLogger, type Logger, type MetricsSink } from '../core/index.ts'
+import { jsonLogger, type Logger, type MetricsSink } from '../core/index.ts'
 import { failed } from './errors.ts'
 import { type Check, type CheckContext, type Finding, Probe } from './probe.ts'
 import {
@@ -61,7 +61,6 @@ export interface HealthSource {
 
 const levels: readonly unknown[] = ['critical', 'degraded', 'info'] satisfies HealthLevel[]
 const groups: readonly unknown[] = ['live', 'ready', 'startup'] satisfies HealthGroup[]
-const maxTimeoutMs = 2 ** 31 - 1
 const startupRetryMs = 100
 
 /**
@@ -78,7 +77,7 @@ export class HealthChecker {
 
   /** @throws InfraError `HEALTH_CONFIG` for a duration that cannot be. */
   constructor(options: HealthCheckerOptions = {}) {
-    this.#timeoutMs = timeout(options.timeoutMs ?? 800, misconfigured)
+    this.#timeoutMs = limit(options.timeoutMs ?? 800, 'config')
     this.#ttlMs = ttl(options.ttlMs ?? 1000)
     this.#logger = options.logger === false ? undefined : (options.logger ?? jsonLogger)
     this.#metrics = options.metrics
@@ -91,22 +90,20 @@ export class HealthChecker {
    */
   register(name: string, source: Check | HealthSource, options: CheckOptions = {}): this {
     if (typeof name !== 'string' || !/^[^\p{C}:]{1,128}$/u.test(name) || name.trim() === '') {
-      throw misconfigured(
-        'the name of a check is not 1 to 128 printable characters without a colon',
-      )
+      throw failed('config', 'a name is not 1 to 128 printable characters without a colon')
     }
-    if (this.#checks.has(name)) throw misconfigured(`there is a check ${name} already`)
+    if (this.#checks.has(name)) throw failed('config', `${name} is registered already`)
     const isFunction = typeof source === 'function'
     if (!isFunction && typeof source?.health !== 'function') {
-      throw misconfigured(`the check ${name} is neither a function nor has it a method health`)
+      throw failed('config', `${name} is neither a function nor a client`)
     }
     const { level = 'critical', groups: wanted = ['ready', 'startup'], componentType } = options
-    if (!levels.includes(level)) throw misconfigured(`the level of the check ${name} is unknown`)
+    if (!levels.includes(level)) throw failed('config', `${name} has an unknown level`)
     if (!Array.isArray(wanted) || !wanted.every((group) => groups.includes(group))) {
-      throw misconfigured(`a group of the check ${name} is unknown`)
+      throw failed('config', `${name} has an unknown group`)
     }
     const { timeoutMs, ttlMs = this.#ttlMs } = options
-    if (timeoutMs !== undefined) timeout(timeoutMs, misconfigured)
+    if (timeoutMs !== undefined) limit(timeoutMs, 'config')
     const check = new RegisteredCheck({
       name,
       run: isFunction ? source : (context) => source.health(context),
@@ -129,7 +126,7 @@ export class HealthChecker {
 
   /** @throws InfraError `HEALTH_CONFIG` */
   setTimeout(ms: number): this {
-    this.#timeoutMs = timeout(ms, misconfigured)
+    this.#timeoutMs = limit(ms, 'config')
     return this
   }
 
@@ -159,13 +156,13 @@ export class HealthChecker {
   /** The results and what they make of the whole. Rejects as `check` does. */
   async report(options: HealthOptions = {}): Promise<HealthReport> {
     const { group, signal, fresh = false } = options
-    const timeoutMs = timeout(options.timeoutMs ?? this.#timeoutMs, invalid)
-    if (group !== undefined && !groups.includes(group)) throw invalid('group is unknown')
+    const timeoutMs = limit(options.timeoutMs ?? this.#timeoutMs, 'invalid')
+    if (group !== undefined && !groups.includes(group)) throw failed('invalid', 'group is unknown')
     if (signal !== undefined && typeof signal.addEventListener !== 'function') {
-      throw invalid('signal is not an AbortSignal')
+      throw failed('invalid', 'signal is not an AbortSignal')
     }
     const signals = [signal, currentContext()?.signal].filter((each) => each !== undefined)
-    if (signals.some((each) => each.aborted)) throw failed('aborted', 'check')
+    if (signals.some((each) => each.aborted)) throw failed('aborted')
 
     const now = performance.now()
     const checks = [...this.#checks.values()].filter(
@@ -183,19 +180,15 @@ export class HealthChecker {
       for (const probe of probes) if (probe.due <= due) probe.expire()
     }
 
+    const results = found.map((each) => (each instanceof Probe ? each.finding : each))
+    const fails = (level: HealthLevel) =>
+      checks.some((check, i) => check.level === level && results[i]?.error !== undefined)
     const draining = this.#draining && (group === undefined || group === 'ready')
-    let status: HealthStatus = draining ? 'unhealthy' : 'healthy'
-    const results = checks.map((check, i): [string, CheckResult] => {
-      const each = found[i] as Finding | Probe
-      const result = check.result(each instanceof Probe ? each.finding : each)
-      if (result.status === 'unhealthy') status = 'unhealthy'
-      else if (result.status === 'degraded' && check.level === 'degraded' && status === 'healthy') {
-        status = 'degraded'
-      }
-      return [check.name, result]
-    })
+    const status =
+      draining || fails('critical') ? 'unhealthy' : fails('degraded') ? 'degraded' : 'healthy'
     // Unlike an assignment, this makes a property of its own even of the name __proto__.
-    return { status, draining, checks: Object.fromEntries(results) }
+    const named = checks.map((check, i) => [check.name, check.result(results[i] as Finding)])
+    return { status, draining, checks: Object.fromEntries(named) }
   }
 
   /**
@@ -203,27 +196,21 @@ export class HealthChecker {
    * @throws InfraError `HEALTH_UNAVAILABLE` that names each component that still fails, with the reason.
    */
   async verifyStartup({ timeoutMs }: { readonly timeoutMs: number }): Promise<void> {
-    const due = dueIn(timeout(timeoutMs, invalid), performance.now())
+    const due = dueIn(limit(timeoutMs, 'invalid'), performance.now())
     let left = timeoutMs
     for (;;) {
       const report = await this.report({ group: 'startup', timeoutMs: left, fresh: true })
       if (report.status !== 'unhealthy') return
       left = due - performance.now() - startupRetryMs
-      if (left <= 0) throw notStarted(report, timeoutMs)
+      if (left <= 0) {
+        const failing = Object.entries(report.checks)
+          .filter(([, { status }]) => status === 'unhealthy')
+          .map(([name, { error }]) => `${name} (${error})`)
+        throw failed('unavailable', `not healthy within ${timeoutMs} ms: ${failing.join(', ')}`)
+      }
       await new Promise((resolve) => setTimeout(resolve, startupRetryMs))
     }
   }
-}
-
-function notStarted({ checks }: HealthReport, timeoutMs: number): InfraError {
-  const failing = Object.entries(checks)
-    .filter(([, { status }]) => status === 'unhealthy')
-    .map(([name, { error }]) => `${name} (${error})`)
-  return failed(
-    'unavailable',
-    'verifyStartup',
-    `not healthy within ${timeoutMs} ms: ${failing.join(', ')}`,
-  )
 }
 
 /** The earlier of both: the context's deadline is for everything inside. */
@@ -231,20 +218,13 @@ function dueIn(timeoutMs: number, now: number): number {
   return Math.min(now + timeoutMs, currentContext()?.due ?? Infinity)
 }
 
-function timeout(ms: number, refuse: (detail: string) => InfraError): number {
-  if (typeof ms === 'number' && ms > 0 && ms <= maxTimeoutMs) return ms
-  throw refuse('timeoutMs is not a number of milliseconds above 0')
+/** @throws InfraError of that kind for what is no time limit. */
+function limit(ms: number, kind: 'config' | 'invalid'): number {
+  if (typeof ms === 'number' && ms > 0 && ms <= 2 ** 31 - 1) return ms
+  throw failed(kind, 'timeoutMs is not a number of milliseconds above 0')
 }
 
 function ttl(ms: number): number {
   if (typeof ms === 'number' && ms >= 0) return ms
-  throw misconfigured('ttlMs is not a number of milliseconds from 0')
-}
-
-function misconfigured(detail: string): InfraError {
-  return failed('config', 'configure', detail)
-}
-
-function invalid(detail: string): InfraError {
-  return failed('invalid', 'check', detail)
+  throw failed('config', 'ttlMs is not a number of milliseconds from 0')
 }

@@ -1,5 +1,5 @@
 import { type ErrorKind, InfraError } from '../core/index.ts'
 
-export function failed(kind: ErrorKind, operation: string, detail?: string): InfraError {
-  return new InfraError({ kind, component: 'health', adapter: '-', operation, detail })
+export function failed(kind: ErrorKind, detail?: string): InfraError {
+  return new InfraError({ kind, component: 'health', adapter: '-', operation: 'check', detail })
 }

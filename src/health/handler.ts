@@ -1,7 +1,6 @@
-import { isInfraError } from '../core/index.ts'
 import type { HealthChecker, HealthReport } from './checker.ts'
 import { failed } from './errors.ts'
-import type { CheckResult, HealthGroup, HealthStatus } from './registered.ts'
+import type { HealthGroup, HealthStatus } from './registered.ts'
 import { settledBy } from './wait.ts'
 
 export interface HealthHandlerOptions {
@@ -25,7 +24,7 @@ export function healthHandler(
   { token, authorize }: HealthHandlerOptions = {},
 ): HealthHandler {
   if (token !== undefined && (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token))) {
-    throw failed('config', 'configure', 'token is not printable ASCII without spaces')
+    throw failed('config', 'token is not printable ASCII without spaces')
   }
 
   async function mayLook(request: Request): Promise<boolean> {
@@ -43,30 +42,32 @@ export function healthHandler(
         headers: { allow: 'GET, HEAD', 'cache-control': 'no-store' },
       })
     }
-    let authorised = false
-    const asked = mayLook(request).then(
-      (granted) => {
-        authorised = granted
-      },
-      () => {},
-    )
     let report: HealthReport
+    let authorised: boolean | undefined
     try {
-      ;[report] = await Promise.all([
+      const due = performance.now() + checker.timeoutMs
+      ;[report, authorised] = await Promise.all([
         checker.report({ group, signal: request.signal }),
-        settledBy(asked, performance.now() + checker.timeoutMs),
+        settledBy(
+          mayLook(request).catch(() => false),
+          due,
+        ),
       ])
-    } catch (error) {
-      if (!isInfraError(error, 'aborted')) throw error
-      // Nobody is there to read it.
+    } catch {
+      // The caller has left, so nobody reads this.
       return new Response(null, { status: 499 })
     }
-    const wantsMap = new URL(request.url).searchParams.get('format') === 'map'
-    const body = wantsMap ? map(report, authorised) : healthJson(report, authorised)
-    return new Response(request.method === 'HEAD' ? null : JSON.stringify(body), {
-      status: report.status === 'unhealthy' ? 503 : 200,
+    const { status, checks } = report
+    const map = new URL(request.url).searchParams.get('format') === 'map'
+    const shown = !authorised
+      ? { status: map ? status : words[status] }
+      : map
+        ? checks
+        : healthJson(report)
+    return new Response(request.method === 'HEAD' ? null : JSON.stringify(shown), {
+      status: status === 'unhealthy' ? 503 : 200,
       headers: {
-        'content-type': wantsMap ? 'application/json' : 'application/health+json',
+        'content-type': map ? 'application/json' : 'application/health+json',
         'cache-control': 'no-store',
       },
     })
@@ -76,30 +77,11 @@ export function healthHandler(
 /** Digests are of one length and say nothing about what they are of, so neither does the time that this takes. */
 async function same(a: string, b: string): Promise<boolean> {
   const [x, y] = (await Promise.all([digest(a), digest(b)])) as [Uint8Array, Uint8Array]
-  let difference = 0
-  for (const [i, byte] of x.entries()) difference |= byte ^ (y[i] as number)
-  return difference === 0
+  return x.reduce((difference, byte, i) => difference | (byte ^ (y[i] as number)), 0) === 0
 }
 
 async function digest(text: string): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text)))
-}
-
-/** Results by name, as `check()` gives them. */
-function map({ status, checks }: HealthReport, authorised: boolean): object {
-  return authorised ? checks : { status }
-}
-
-/** draft-inadarei-api-health-check-06. */
-function healthJson({ status, draining, checks }: HealthReport, authorised: boolean): object {
-  if (!authorised) return { status: words[status] }
-  return {
-    status: words[status],
-    ...(draining && { output: 'draining' }),
-    checks: Object.fromEntries(
-      Object.entries(checks).map(([name, result]) => [`${name}:responseTime`, [detail(result)]]),
-    ),
-  }
 }
 
 const words: Readonly<Record<HealthStatus, string>> = {
@@ -108,13 +90,25 @@ const words: Readonly<Record<HealthStatus, string>> = {
   unhealthy: 'fail',
 }
 
-function detail({ status, error, latencyMs, time, componentType }: CheckResult): object {
+/** draft-inadarei-api-health-check-06. */
+function healthJson({ status, draining, checks }: HealthReport): object {
   return {
-    componentType,
-    observedValue: latencyMs,
-    observedUnit: 'ms',
     status: words[status],
-    time,
-    output: error,
+    output: draining ? 'draining' : undefined,
+    checks: Object.fromEntries(
+      Object.entries(checks).map(([name, { status, error, latencyMs, time, componentType }]) => [
+        `${name}:responseTime`,
+        [
+          {
+            componentType,
+            observedValue: latencyMs,
+            observedUnit: 'ms',
+            status: words[status],
+            time,
+            output: error,
+          },
+        ],
+      ]),
+    ),
   }
 }

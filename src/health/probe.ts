@@ -68,7 +68,7 @@ export class Probe implements Timed {
   expire(): void {
     if (this.#finding !== undefined) return
     this.#settle(codeOf('health', 'timeout'))
-    this.#controller.abort(failed('timeout', 'check'))
+    this.#controller.abort(failed('timeout'))
   }
 
   #settle(error: string | undefined): void {

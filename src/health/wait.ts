@@ -2,24 +2,27 @@ import { deadlines, type Timed } from '../core/timers.ts'
 import { failed } from './errors.ts'
 
 /**
- * Resolves when the work, which never rejects, is done or the time is over, whichever comes first.
+ * What the work gives, which never rejects; `undefined` if the time is over first.
  * @throws InfraError `HEALTH_ABORTED` as soon as one of the signals fires.
  */
-export function settledBy(
-  work: Promise<unknown>,
+export function settledBy<T>(
+  work: Promise<T>,
   due: number,
   signals: readonly AbortSignal[] = [],
-): Promise<void> {
+): Promise<T | undefined> {
   return new Promise((resolve, reject) => {
-    const wait: Timed = { due, slot: undefined, expire: () => end(resolve) }
-    const abort = () => end(() => reject(failed('aborted', 'check')))
-    const end = (settle: () => void) => {
+    const wait: Timed = { due, slot: undefined, expire: () => end() }
+    const abort = () => {
+      reject(failed('aborted'))
+      end()
+    }
+    const end = (value?: T) => {
       deadlines.remove(wait)
       for (const signal of signals) signal.removeEventListener('abort', abort)
-      settle()
+      resolve(value)
     }
     deadlines.add(wait)
     for (const signal of signals) signal.addEventListener('abort', abort)
-    work.then(wait.expire)
+    work.then(end)
   })
 }

@@ -5,7 +5,7 @@ import { type Figure, inTurns } from './figure.ts'
 
 const run = promisify(execFile)
 
-export const figures: Figure[] = ['dualport', 'dualport/redis'].flatMap((entry): Figure[] => {
+export const figures: Figure[] = ['dualport', 'dualport/redis', 'dualport/health'].flatMap((entry): Figure[] => {
   const name = `import.${entry.split('/').at(-1)}`
   const bare = 'an empty module'
   return [
