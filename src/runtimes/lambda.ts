@@ -31,8 +31,11 @@ const reserveMs = 100
 
 // Once for each execution environment: connections outlive invocations.
 const service = startService(() => createInfrastructure(process.env), process.env.HEALTH_TOKEN)
-process.once('SIGTERM', () => void stop())
-await warm()
+// Whoever imports this elsewhere, for tests say, connects to nothing before there is an event.
+if (process.env.AWS_LAMBDA_RUNTIME_API !== undefined) {
+  process.once('SIGTERM', () => void stop())
+  await warm()
+}
 
 /**
  * A handler of your own: `export const handler = lambdaHandler(async (event, context, infra) => ...)`. `infra` is

@@ -10,7 +10,7 @@ interface Block {
   readonly runs: boolean
 }
 
-const blocks = globSync(['README.md', 'src/*/README.md']).flatMap((path): Block[] =>
+const blocks = globSync(['README.md', 'docs/*.md', 'src/*/README.md']).flatMap((path): Block[] =>
   [...readFileSync(path, 'utf8').matchAll(/^```ts( run)?\n(.*?)^```$/gms)].map((match, i) => ({
     file: `${path.replace(/\.md$/, '').replaceAll('/', '-')}-${i + 1}.ts`,
     code: match[2] ?? '',
