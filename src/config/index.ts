@@ -7,4 +7,3 @@ export type {
 } from './infrastructure.ts'
 export { ConfigError } from './problems.ts'
 export type { RedisAdapter, RedisConfig } from './redis.ts'
-export type { Env } from './settings.ts'

@@ -60,8 +60,9 @@ export interface BackendDescription {
  * process, in a Worker for the isolate. Nothing is connected yet.
  * @throws ConfigError with one line for each problem of the configuration.
  */
-export type CreateInfrastructure = (
-  source: Env | InfrastructureConfig,
+export type CreateInfrastructure = <E extends object>(
+  // Generic, since an interface of bindings is no Record.
+  source: E & InfrastructureConfig,
   options?: InfrastructureOptions,
 ) => Infrastructure
 
@@ -77,7 +78,7 @@ export class Infrastructure {
   /** @internal `createInfrastructure` of `dualport/auto` gives the backends. */
   constructor(
     backends: Backends,
-    source: Env | InfrastructureConfig,
+    source: object,
     { embedded = false, ...options }: InfrastructureOptions = {},
   ) {
     const configured = configure(backends, source, embedded)
@@ -153,7 +154,7 @@ export class Infrastructure {
 /** @throws ConfigError with everything that is wrong. */
 function configure(
   backends: Backends,
-  source: Env | InfrastructureConfig,
+  source: object,
   embedded: boolean,
 ): Map<string, Open<Client<Driver>>> {
   if (typeof source !== 'object' || source === null) {

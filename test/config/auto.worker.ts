@@ -1,11 +1,11 @@
-import { createInfrastructure, type Env, type Infrastructure } from '../../src/config/auto.edge.ts'
+import { createInfrastructure, type Infrastructure } from '../../src/config/auto.edge.ts'
 import { isInfraError } from '../../src/core/index.ts'
 
 /** One for all requests, as a Worker would have it. */
 let shared: Infrastructure | undefined
 
 export default {
-  async fetch(request: Request, env: Env): Promise<Response> {
+  async fetch(request: Request, env: object): Promise<Response> {
     const { searchParams } = new URL(request.url)
     const url = searchParams.get('url')
     try {

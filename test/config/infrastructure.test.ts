@@ -2,12 +2,7 @@ import { execFile } from 'node:child_process'
 import { once } from 'node:events'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
-import {
-  createInfrastructure,
-  type Env,
-  type InfrastructureConfig,
-  type InfrastructureOptions,
-} from '../../src/config/auto.node.ts'
+import { createInfrastructure, type InfrastructureOptions } from '../../src/config/auto.node.ts'
 import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 import { startRedis } from '../engines/redis.ts'
@@ -16,7 +11,7 @@ import { readOnlyToken, startGateway, token } from '../gateway/gateway.ts'
 const server = await engine('redis-process')
 const gateway = server.missing === undefined ? await startGateway(server.url) : undefined!
 
-function infrastructure(source: Env | InfrastructureConfig, options: InfrastructureOptions = {}) {
+function infrastructure(source: object, options: InfrastructureOptions = {}) {
   const infra = createInfrastructure(source, { logger: false, drainTimeoutMs: 500, ...options })
   onTestFinished(() => infra.close().catch(() => {}))
   return infra
@@ -35,7 +30,7 @@ const rejection = (work: Promise<unknown>) =>
   )
 
 describe('over a real Redis', needs(server), () => {
-  const sources = (): [string, Env | InfrastructureConfig][] => [
+  const sources = (): [string, object][] => [
     ['ioredis', { REDIS_URL: server.url }],
     ['ioredis', { REDIS_HOST: '127.0.0.1', REDIS_PORT: String(server.port), REDIS_DB: '0' }],
     ['ioredis', { redis: { host: '127.0.0.1', port: server.port } }],

@@ -2,16 +2,12 @@ import { inspect } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { createInfrastructure as onEdge } from '../../src/config/auto.edge.ts'
-import {
-  ConfigError,
-  type Env,
-  createInfrastructure as onNode,
-} from '../../src/config/auto.node.ts'
+import { ConfigError, createInfrastructure as onNode } from '../../src/config/auto.node.ts'
 
 /** The problems of a configuration, one line each; none if it is accepted. */
 function problems(source: object, create = onNode): readonly string[] {
   try {
-    create(source as Env)
+    create(source)
     return []
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
@@ -138,7 +134,7 @@ test.each<[string, object, string | undefined]>([
   ],
   ['nothing', {}, undefined],
 ])('%s is accepted', (_, source, wanted) => {
-  const { redis } = onNode(source as Env).describe()
+  const { redis } = onNode(source).describe()
   expect(redis && `${redis.adapter} ${redis.resource}`).toBe(wanted)
 })
 
