@@ -28,7 +28,7 @@ export interface HealthTarget {
 }
 
 /** What the endpoint shows to those who may see everything. */
-export interface Shown {
+interface Shown {
   /** The HTTP status. */
   readonly code: number
   readonly results: Record<string, CheckResult>
