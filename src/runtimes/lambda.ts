@@ -113,14 +113,16 @@ function refused({ awsRequestId }: LambdaContext): HttpResult {
 
 /** A backend that is down now may be back for the first invocation, which says so if it is not. */
 async function warm(): Promise<void> {
-  // Node loads all of fetch with it: now, while Lambda gives a whole processor, and not in the first invocation.
+  const warmed = service
+    .run({ deadline: Date.now() + warmMs }, (infra) => infra.warm())
+    .catch((error: unknown) => {
+      const reason = isInfraError(error) ? error.message : 'unexpected'
+      jsonLogger.warn({ component: 'lambda', error: reason }, 'warm_failed')
+    })
+  // Node loads all of fetch with it: now, while the connections open, and not during the first invocation.
+  await setImmediate()
   new Response()
-  try {
-    await service.run({ deadline: Date.now() + warmMs }, (infra) => infra.warm())
-  } catch (error) {
-    const reason = isInfraError(error) ? error.message : 'unexpected'
-    jsonLogger.warn({ component: 'lambda', error: reason }, 'warm_failed')
-  }
+  await warmed
 }
 
 async function stop(): Promise<void> {
