@@ -1,10 +1,14 @@
+import {
+  type EndpointOptions,
+  fetchFailure,
+  HttpEndpoint,
+  statusFailure,
+} from '../../src/core/http.ts'
 import { type Attempt, DriverFailure, type Failure, InfraError } from '../../src/core/index.ts'
 import {
-  correlationHeader,
   errorHeader,
   kindOf,
   parseFailures,
-  timeoutHeader,
   type WireFailure,
   type WireFailures,
 } from '../../src/core/wire.ts'
@@ -21,13 +25,7 @@ import { type Entry, TickBatcher } from '../../src/redis/tick-batcher.ts'
 import { decodeResult, type Encoded, encodeCommand, maybeRounded, parseJson } from './rest/codec.ts'
 import { SseSubscription } from './rest/sse.ts'
 
-export interface RestOptions {
-  /** `https://` (or `http://`), with the path if the server is mounted below one: `https://edge.example/redis`. */
-  url: string
-  /** A function is asked before the first request, and once more when its answer was refused. */
-  token: string | (() => string | Promise<string>)
-  /** For service bindings, private networks and tests. Default: the runtime's own. */
-  fetch?: typeof fetch | undefined
+export interface RestOptions extends EndpointOptions {
   /** What the server takes in one request, in bytes. Default 10 MB, the hosted service's limit. */
   maxRequestBytes?: number | undefined
 }
@@ -49,28 +47,18 @@ class RestDriver implements RedisDriver {
   readonly adapter = 'rest'
   readonly resource: string
   readonly capabilities: RedisCapabilities
-  readonly #url: string
-  readonly #givenToken: RestOptions['token']
-  readonly #fetch: typeof fetch
-  #token: string | undefined
+  readonly #endpoint: HttpEndpoint
   #syncToken: string | undefined
   readonly #batcher: TickBatcher<Encoded>
   readonly #open = new Set<AbortController>()
 
-  constructor({ url, token, fetch: injected, maxRequestBytes = 10_000_000, ...rest }: RestOptions) {
+  constructor({ url, token, fetch, maxRequestBytes = 10_000_000, ...rest }: RestOptions) {
     if (Object.keys(rest).length > 0) {
       throw misconfigured('unknown option; there are url, token, fetch and maxRequestBytes')
     }
     if (!(maxRequestBytes > 0)) throw misconfigured('maxRequestBytes is not above 0')
-    const parsed = parseUrl(url)
-    this.#url = parsed.url
-    this.resource = parsed.resource
-    this.#givenToken = token
-    if (typeof token !== 'function') {
-      if (!isToken(token)) throw misconfigured(badToken)
-      this.#token = token
-    }
-    this.#fetch = injected ?? ((input, init) => globalThis.fetch(input, init))
+    this.#endpoint = new HttpEndpoint({ url, token, fetch }, misconfigured)
+    this.resource = this.#endpoint.resource
     this.capabilities = {
       bytes: true,
       exactIntegers: true,
@@ -85,7 +73,7 @@ class RestDriver implements RedisDriver {
     this.#batcher = new TickBatcher({
       maxCommands,
       maxSize: maxRequestBytes,
-      ready: () => this.#authenticated(),
+      ready: () => this.#endpoint.authenticated(),
       encode(command) {
         const encoded = encodeCommand(command)
         return { encoded, size: encoded.json.length }
@@ -151,24 +139,12 @@ class RestDriver implements RedisDriver {
 
   /** There is no client below: the `fetch` in use. */
   async native(): Promise<typeof fetch> {
-    return this.#fetch
+    return this.#endpoint.fetch
   }
 
   classify(error: unknown): Failure {
     if (error instanceof ReplyError) return classifyReply(error.message)
-    const { cause } = (error ?? {}) as { cause?: { name?: unknown; code?: unknown } }
-    const { name, code } = cause ?? {}
-    // What Node says of a reply that is not HTTP.
-    if (name === 'HTTPParserError') return notRedis().failure
-    if (typeof code !== 'string' || !/^(E|UND_ERR_)[A-Z_]+$/.test(code)) {
-      // Refused, reset, cut: workerd says the same words for all, so a write may have arrived.
-      return { kind: 'unavailable', detail: 'the request failed' }
-    }
-    return {
-      kind: 'unavailable',
-      outcome: neverConnected.has(code) ? 'not-applied' : undefined,
-      detail: `the request failed (${code})`,
-    }
+    return fetchFailure(error)
   }
 
   // Requests -----------------------------------------------------------------------------------
@@ -195,89 +171,28 @@ class RestDriver implements RedisDriver {
     )
   }
 
-  /** Nothing to wait for once there is a token. */
-  #authenticated(): Promise<void> | undefined {
-    const ask = this.#givenToken
-    if (this.#token !== undefined || typeof ask !== 'function') return undefined
-    return (async () => {
-      let token: unknown
-      try {
-        token = await ask()
-      } catch (cause) {
-        const detail = 'the token could not be had from its function'
-        throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
-      }
-      if (!isToken(token)) throw new DriverFailure({ kind: 'config', detail: badToken })
-      this.#token = token
-    })()
-  }
-
   async #post(
     path: string,
     body: string | undefined,
     attempts: readonly Attempt[],
     signal: AbortSignal,
-    more?: Record<string, string>,
+    more?: Readonly<Record<string, string>>,
   ): Promise<Response> {
-    const response = await this.#postOnce(path, body, attempts, signal, more)
-    // A refused token may have been replaced since it was given: ask once more. A 401 applied nothing.
-    if (response.status !== 401 || typeof this.#givenToken !== 'function') return response
-    await response.body?.cancel()
-    this.#token = undefined
-    return this.#postOnce(path, body, attempts, signal, more)
-  }
-
-  async #postOnce(
-    path: string,
-    body: string | undefined,
-    attempts: readonly Attempt[],
-    signal: AbortSignal,
-    more: Record<string, string> | undefined,
-  ): Promise<Response> {
-    await this.#authenticated()
-    const [first] = attempts
-    let due = 0
-    for (const attempt of attempts) {
-      if (attempt.over) continue
-      attempt.sent = true
-      due = Math.max(due, attempt.due)
-    }
-    if (due === 0) throw new DriverFailure({ kind: 'aborted' })
     const headers: Record<string, string> = {
-      authorization: `Bearer ${this.#token}`,
       // Some servers of the protocol insist on exactly this.
       'content-type': 'application/json',
       'upstash-encoding': 'base64',
-      [timeoutHeader]: String(Math.max(1, Math.ceil(due - performance.now()))),
       ...more,
     }
+    // Read your writes, on a server that has replicas.
     if (this.#syncToken !== undefined) headers['upstash-sync-token'] = this.#syncToken
-    if (first?.correlationId !== undefined) headers[correlationHeader] = first.correlationId
-    if (first?.context?.traceparent !== undefined) headers.traceparent = first.context.traceparent
-    const response = await this.#fetch(this.#url + path, {
-      method: 'POST',
-      headers,
-      signal,
-      // A redirect would take the token and the values elsewhere.
-      redirect: 'manual',
-      ...(body !== undefined && { body }),
-    })
+    const response = await this.#endpoint.post({ path, body, headers, attempts, signal })
     this.#syncToken = response.headers.get('upstash-sync-token') ?? this.#syncToken
     return response
   }
 }
 
 // Replies ----------------------------------------------------------------------------------------
-
-/** Failures of undici in which no connection came about, so nothing was sent. */
-const neverConnected = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-])
 
 interface Item {
   readonly result?: unknown
@@ -326,7 +241,6 @@ function itemError(text: string, failure: WireFailure | undefined): Error {
 /** What a status other than 2xx means. */
 async function failureOf(response: Response, failures?: WireFailures): Promise<Error> {
   const text = await response.text()
-  const { status } = response
   let error: unknown
   try {
     error = (JSON.parse(text) as Item | null)?.error
@@ -334,36 +248,8 @@ async function failureOf(response: Response, failures?: WireFailures): Promise<E
     // A proxy's page: the status has to do.
   }
   if (failures?.whole !== undefined) return itemError(String(error ?? ''), failures.whole)
-  if (status === 400 && typeof error === 'string') return new ReplyError(error)
-  const retryAfterMs = retryAfter(response.headers.get('retry-after'))
-  return new DriverFailure({ ...byStatus(status), retryAfterMs })
-}
-
-function byStatus(status: number): Failure {
-  const detail = `the server answered with HTTP status ${status}`
-  switch (status) {
-    case 401:
-      return { kind: 'unauthenticated' }
-    case 403:
-      return { kind: 'forbidden' }
-    case 413:
-      return { kind: 'invalid', detail: 'the request is too large for the server' }
-    case 429:
-      return { kind: 'throttled', outcome: 'not-applied' }
-    case 408:
-    case 504:
-      return { kind: 'timeout', detail }
-  }
-  if (status >= 500) return { kind: 'unavailable', detail }
-  return { kind: 'config', detail: `${detail}: the URL does not lead to Redis over HTTP` }
-}
-
-/** Seconds, or a date. */
-function retryAfter(header: string | null): number | undefined {
-  if (header === null) return undefined
-  if (/^\d{1,6}$/.test(header)) return Number(header) * 1000
-  const date = Date.parse(header)
-  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
+  if (response.status === 400 && typeof error === 'string') return new ReplyError(error)
+  return new DriverFailure(statusFailure(response))
 }
 
 function parsed(text: string): unknown {
@@ -379,32 +265,6 @@ function notRedis(): DriverFailure {
     kind: 'internal',
     detail: 'the reply is not one of the Redis REST protocol',
   })
-}
-
-// Options ----------------------------------------------------------------------------------------
-
-function parseUrl(text: string): { url: string; resource: string } {
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch {
-    throw misconfigured('url is not a URL')
-  }
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
-    throw misconfigured('url does not begin with https:// or http://')
-  }
-  if (url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw misconfigured('url has credentials, a query or a fragment; the token goes into token')
-  }
-  const path = url.pathname.replace(/\/+$/, '')
-  return { url: url.origin + path, resource: url.host + path }
-}
-
-const badToken = 'token is not printable ASCII without spaces'
-
-/** Anything else is refused by `Headers`, which quotes it in its error. */
-function isToken(token: unknown): token is string {
-  return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
 }
 
 function misconfigured(detail: string): InfraError {
