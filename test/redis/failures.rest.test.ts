@@ -153,10 +153,11 @@ const cases: Record<string, Case> = {
 describe('rest against a server that fails', () => {
   describe.each(Object.entries(cases))('%s', (_, { handler, kind, outcome, requests = 1 }) => {
     const expected = { kind, code: `REDIS_${kind.toUpperCase()}` }
+    const timeoutMs = kind === 'timeout' ? 200 : 5000
 
     test('a call', async () => {
       const { server, redis } = await against(handler)
-      const call = () => redis.incrBy('n', 1, { timeoutMs: requests > 1 ? 2000 : timeoutMs })
+      const call = () => redis.incrBy('n', 1, { timeoutMs })
       expect(await failure(call, timeoutMs)).toMatchObject({ ...expected, outcome })
       expect(server.requests).toHaveLength(requests)
       expect(await failure(() => redis.get('k', { timeoutMs }), timeoutMs)).toMatchObject({
@@ -219,7 +220,7 @@ describe('rest against a server that fails', () => {
       const { server, redis } = await against((request, response) =>
         throttled(hint())(request, response),
       )
-      const error = await failure(() => redis.incrBy('n'), 0)
+      const error = await failure(() => redis.incrBy('n'), 1000)
       expect(error).toMatchObject({
         code: 'REDIS_THROTTLED',
         outcome: 'not-applied',
@@ -268,13 +269,13 @@ describe('rest against a server that fails', () => {
 
     test('says what became of the whole', async () => {
       const { server, redis } = await against(failing('REDIS_UNAVAILABLE;not-applied;60000'))
-      expect(await failure(() => redis.incrBy('n'), 0)).toMatchObject({
+      expect(await failure(() => redis.incrBy('n'), 1000)).toMatchObject({
         code: 'REDIS_UNAVAILABLE',
         outcome: 'not-applied',
         retryAfterMs: 60_000,
       })
       server.handler = failing('REDIS_TIMEOUT;unknown', 504)
-      expect(await failure(() => redis.incrBy('n'), 0)).toMatchObject({
+      expect(await failure(() => redis.incrBy('n'), 1000)).toMatchObject({
         code: 'REDIS_TIMEOUT',
         outcome: 'unknown',
       })
@@ -382,14 +383,17 @@ describe('rest against a server that fails', () => {
     test('opens the circuit; one call probes, and closes it when the server is back', async () => {
       const { server, redis } = await against(badGateway, {
         retry: false,
-        breaker: { breaker: new ConsecutiveBreaker(3), halfOpenAfterMs: 100, maxOpenMs: 100 },
+        breaker: { breaker: new ConsecutiveBreaker(3), halfOpenAfterMs: 300, maxOpenMs: 300 },
       })
       const open = { code: 'REDIS_UNAVAILABLE', outcome: 'not-applied' }
-      const refused = await vi.waitFor(async () => {
-        const error = await failure(() => redis.incrBy('n'), 1000)
-        expect(error).toMatchObject({ ...open, retryAfterMs: expect.any(Number) })
-        return error
-      })
+      const refused = await vi.waitFor(
+        async () => {
+          const error = await failure(() => redis.incrBy('n'), 1000)
+          expect(error).toMatchObject({ ...open, retryAfterMs: expect.any(Number) })
+          return error
+        },
+        { interval: 20 },
+      )
       const { length } = server.requests
       await Promise.all(times(5, () => failure(() => redis.incrBy('n'), 0)))
       expect(server.requests).toHaveLength(length)
@@ -400,7 +404,8 @@ describe('rest against a server that fails', () => {
       server.handler = (request, response) => {
         answer = () => works(request, response)
       }
-      await sleep(refused.retryAfterMs)
+      // A timer may be a millisecond early.
+      await sleep(refused.retryAfterMs! + 2)
       const probed = once(server, 'request')
       const probe = redis.incrBy('n')
       expect(await failure(() => redis.incrBy('n'), 0)).toMatchObject(open)

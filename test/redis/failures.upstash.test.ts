@@ -23,8 +23,6 @@ import { startGateway, token } from '../gateway/gateway.ts'
 import { client, failure, freshKey } from './failures.ts'
 
 const server = await engine('redis-process')
-const timeoutMs = 200
-
 /** Over a client of @upstash/redis with its defaults, retries included. */
 async function against(
   handler: Handler,
@@ -86,6 +84,7 @@ describe('upstash against a server that fails', () => {
   test.each(Object.entries(cases))('%s', async (_, [handler, kind, outcome]) => {
     const { server, redis } = await against(handler, { retry: false })
     const expected = { kind, code: `REDIS_${kind.toUpperCase()}` }
+    const timeoutMs = kind === 'timeout' ? 200 : 5000
     const calls = {
       call: () => redis.incrBy('n', 1, { timeoutMs }),
       pipeline: () => redis.pipeline().incrBy('n').exec({ timeoutMs }),
