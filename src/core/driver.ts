@@ -34,3 +34,13 @@ export interface Attempt {
   /** The driver may set this; called at most once, when the deadline or the caller ends the wait early. */
   onCancel: (() => void) | undefined
 }
+
+/** How an adapter says, in its own words, what is wrong: nothing native needs to be classified. */
+export class DriverFailure extends Error {
+  readonly failure: Failure
+  /** A `cause` is there for who debugs, by `InfraError.native`; it is not printed. */
+  constructor(failure: Failure, options?: ErrorOptions) {
+    super(failure.detail, options)
+    this.failure = failure
+  }
+}

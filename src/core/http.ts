@@ -1,6 +1,5 @@
-import type { Attempt } from './driver.ts'
+import { type Attempt, DriverFailure } from './driver.ts'
 import type { Failure, InfraError } from './errors.ts'
-import { DriverFailure } from './pipeline.ts'
 import { correlationHeader, timeoutHeader } from './wire.ts'
 
 // What the HTTP adapters of every backend have in common, below their protocols.

@@ -1,6 +1,6 @@
 export { Client } from './client.ts'
 export { type Context, currentContext, withContext } from './context.ts'
-export type { Attempt, Driver } from './driver.ts'
+export { type Attempt, type Driver, DriverFailure } from './driver.ts'
 export {
   codeOf,
   type ErrorKind,
@@ -14,7 +14,6 @@ export {
   type CallOptions,
   CallPipeline,
   type ClientOptions,
-  DriverFailure,
   type MetricNames,
   type Operation,
 } from './pipeline.ts'

@@ -1,5 +1,8 @@
 import { isWorkerd } from './runtime.ts'
 
+/** Timers of every runtime fire at once for more: 24.8 days. */
+export const maxDelayMs = 2 ** 31 - 1
+
 /** Something that must be over by `due` (on the clock of `performance.now()`). */
 export interface Timed {
   due: number

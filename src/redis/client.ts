@@ -1,70 +1,30 @@
 import {
   type Attempt,
   type CallOptions,
-  type CallPipeline,
   Client,
   type ClientOptions,
   DriverFailure,
-  type Failure,
-  type InfraError,
   type ItemResult,
   type Operation,
 } from '../core/index.ts'
+import { invalid, known } from './arguments.ts'
+import { Batch, type BatchOf, type Make, type Result, type Runner } from './batch.ts'
 import {
   type CommandOptions,
   type Commands,
   commands,
-  invalid,
-  known,
   raw,
   type Spec,
   type Value,
 } from './commands.ts'
-import type {
-  Arg,
-  Command,
-  Message,
-  RedisCapabilities,
-  RedisDriver,
-  Reply,
-  Subscription,
-} from './driver.ts'
-
-type Result<S> = S extends Spec<infer T> ? T : never
+import type { Arg, Command, RedisCapabilities, RedisDriver, Reply } from './driver.ts'
+import { RedisSubscription, subscribeOperation } from './subscription.ts'
 
 /** Each command of `commands` as a method that runs it. */
 export type CommandMethods = {
   [K in keyof Commands]: (
     ...args: Parameters<Commands[K]>
   ) => Promise<Result<ReturnType<Commands[K]>>>
-}
-
-/** Each command of `commands` as a method that adds it to a batch, and its result's type to the batch's. */
-type BatchMethods<T extends unknown[]> = {
-  [K in keyof Commands]: (
-    ...args: Parameters<Commands[K]>
-  ) => BatchOf<[...T, Result<ReturnType<Commands[K]>>]>
-}
-
-/** The results in order, each with its own success or failure. */
-export type Settled<T extends unknown[]> = { [I in keyof T]: ItemResult<T[I]> }
-
-export interface BatchOf<T extends unknown[]> extends BatchMethods<T> {
-  /** Adds any command; see `Redis.command`. */
-  command(
-    args: readonly Value[],
-    options?: Omit<CommandOptions, keyof CallOptions>,
-  ): BatchOf<[...T, Reply]>
-  /** How many commands there are so far. */
-  readonly length: number
-  /**
-   * Runs the commands together and gives their results in order.
-   * @throws InfraError if any failed: its `outcome` is `partial` if some were applied, and `items` has
-   *   the fate of each.
-   */
-  exec(options?: CallOptions): Promise<T>
-  /** As `exec`, but a command that failed is a value in its place. Rejects only if nothing is known of any. */
-  settle(options?: CallOptions): Promise<Settled<T>>
 }
 
 export interface ScanOptions extends CallOptions {
@@ -83,8 +43,6 @@ export interface SubscribeOptions extends CallOptions {
 
 export interface Redis extends CommandMethods {}
 
-type Make = (a: unknown, b: unknown, c: unknown, d: unknown) => Spec
-
 const scanOperation: Operation<[string, string[]]> = {
   name: 'scan',
   write: false,
@@ -94,12 +52,6 @@ const scanOperation: Operation<[string, string[]]> = {
     return [String(cursor), keys.map(String)]
   },
 }
-const subscribeOperation: Operation<Subscription> = {
-  name: 'subscribe',
-  write: false,
-  idempotent: true,
-}
-
 const names = { duration: 'redis_operation_duration_seconds', label: 'command' }
 
 /**
@@ -315,148 +267,4 @@ function checkedText(value: string, what: string): string {
     throw invalid(`${what} is not a text`)
   }
   return value
-}
-
-interface Runner {
-  add(make: () => Spec): Spec
-  run<T>(
-    specs: readonly Spec[],
-    atomic: boolean,
-    options: CallOptions | undefined,
-    decode: (items: ItemResult[]) => T,
-  ): Promise<T>
-}
-
-class Batch {
-  readonly #runner: Runner
-  readonly #atomic: boolean
-  readonly #specs: Spec[] = []
-
-  static {
-    const methods = Batch.prototype as unknown as Record<string, unknown>
-    for (const [name, make] of Object.entries(commands) as [string, Make][]) {
-      methods[name] = function (this: Batch, a: unknown, b: unknown, c: unknown, d: unknown) {
-        return this.#add(() => make(a, b, c, d))
-      }
-    }
-  }
-
-  constructor(runner: Runner, atomic: boolean) {
-    this.#runner = runner
-    this.#atomic = atomic
-  }
-
-  get length(): number {
-    return this.#specs.length
-  }
-
-  command(args: readonly Value[], options?: Omit<CommandOptions, keyof CallOptions>): this {
-    return this.#add(() => raw(args, options))
-  }
-
-  exec(options?: CallOptions): Promise<unknown[]> {
-    return this.#run(options, (items) => {
-      const failed = items.find((item) => item.status === 'rejected')
-      if (failed !== undefined) throw new DriverFailure(this.#summary(items, failed.reason))
-      return items.map((item) => (item as { value: unknown }).value)
-    })
-  }
-
-  settle(options?: CallOptions): Promise<ItemResult[]> {
-    return this.#run(options, (items) => items)
-  }
-
-  #add(make: () => Spec): this {
-    this.#specs.push(this.#runner.add(make))
-    return this
-  }
-
-  #run<T>(options: CallOptions | undefined, decode: (items: ItemResult[]) => T): Promise<T> {
-    const specs = this.#specs.slice()
-    if (specs.length === 0) return Promise.resolve(decode([]))
-    return this.#runner.run(specs, this.#atomic, options, decode)
-  }
-
-  /** One failure for the whole: the first one's kind, and the outcome of all the writes together. */
-  #summary(items: readonly ItemResult[], first: InfraError): Failure {
-    const applied = items.some(
-      (item, i) => item.status === 'fulfilled' && this.#specs[i]?.operation.write,
-    )
-    const unknown = items.some(
-      (item) => item.status === 'rejected' && item.reason.outcome !== 'not-applied',
-    )
-    const count = items.filter((item) => item.status === 'rejected').length
-    return {
-      kind: first.kind,
-      retryable: first.retryable,
-      outcome: applied ? 'partial' : unknown ? 'unknown' : 'not-applied',
-      detail: `${count} of ${items.length} commands failed, the first with ${first.code}`,
-      items,
-    }
-  }
-}
-
-/** The messages of a subscription, in the order in which the server sent them. One reader at a time. */
-export class RedisSubscription implements AsyncIterableIterator<Message> {
-  readonly #calls: CallPipeline
-  readonly #subscription: Subscription
-  readonly #signal: AbortSignal | undefined
-  #ended: 'closed' | 'aborted' | 'failed' | undefined
-
-  constructor(calls: CallPipeline, subscription: Subscription, signal: AbortSignal | undefined) {
-    this.#calls = calls
-    this.#subscription = subscription
-    this.#signal = signal
-    if (signal?.aborted) this.handleEvent()
-    else signal?.addEventListener('abort', this)
-  }
-
-  async next(): Promise<IteratorResult<Message, undefined>> {
-    if (this.#ended === undefined) {
-      try {
-        return { done: false, value: await this.#subscription.next() }
-      } catch (error) {
-        // Closed or aborted while waiting: that is why it failed.
-        if (this.#ended === undefined) {
-          await this.#end('failed')
-          throw this.#calls.failure(subscribeOperation, error)
-        }
-      }
-    }
-    if (this.#ended === 'aborted') {
-      this.#ended = 'failed'
-      throw this.#calls.error(subscribeOperation, { kind: 'aborted' })
-    }
-    return { done: true, value: undefined }
-  }
-
-  /** Leaves the channels. Iterating ends. Idempotent, never rejects. */
-  close(): Promise<void> {
-    return this.#end('closed')
-  }
-
-  async return(): Promise<IteratorResult<Message, undefined>> {
-    await this.close()
-    return { done: true, value: undefined }
-  }
-
-  [Symbol.asyncIterator](): this {
-    return this
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
-  }
-
-  /** @internal The caller's signal. */
-  handleEvent(): void {
-    void this.#end('aborted')
-  }
-
-  async #end(how: 'closed' | 'aborted' | 'failed'): Promise<void> {
-    if (this.#ended !== undefined) return
-    this.#ended = how
-    this.#signal?.removeEventListener('abort', this)
-    await this.#subscription.close()
-  }
 }

@@ -42,6 +42,9 @@ export interface Message {
   readonly message: string
 }
 
+/** How far a reader may be behind where the transport cannot be held back: Redis itself drops slow subscribers. */
+export const maxBuffered = 10_000
+
 /** Pull, so that a slow reader holds back the transport where the transport can be held back. */
 export interface Subscription {
   /**

@@ -1,10 +1,8 @@
+export type { BatchOf, Settled } from './batch.ts'
 export {
-  type BatchOf,
   type CommandMethods,
   Redis,
-  RedisSubscription,
   type ScanOptions,
-  type Settled,
   type SubscribeOptions,
 } from './client.ts'
 export type {
@@ -30,3 +28,4 @@ export type {
   Subscription,
 } from './driver.ts'
 export { classifyReply, ReplyError } from './errors.ts'
+export { RedisSubscription } from './subscription.ts'

@@ -1,9 +1,7 @@
-import { DriverFailure, type Failure } from '../../../src/core/index.ts'
-import type { Message, Subscription } from '../../../src/redis/driver.ts'
+import { PullQueue } from '../../../src/core/queue.ts'
+import { type Message, maxBuffered, type Subscription } from '../../../src/redis/driver.ts'
 import { toBinary, toText } from './bytes.ts'
 import { glob } from './glob.ts'
-
-const maxBuffered = 10_000
 
 export class Channels {
   readonly #subscriptions = new Set<MemorySubscription>()
@@ -28,18 +26,11 @@ export class Channels {
   }
 }
 
-interface Reader {
-  resolve(message: Message): void
-  reject(error: DriverFailure): void
-}
-
 class MemorySubscription implements Subscription {
   readonly #wanted: ReadonlySet<string>
   readonly #patterns: boolean
   readonly #leave: () => void
-  #buffer: Message[] = []
-  #reader: Reader | undefined
-  #ended: DriverFailure | undefined
+  readonly #messages = new PullQueue<Message>(maxBuffered)
 
   constructor(channels: readonly string[], patterns: boolean, leave: () => void) {
     this.#wanted = new Set(channels.map(toBinary))
@@ -68,35 +59,15 @@ class MemorySubscription implements Subscription {
   }
 
   next(): Promise<Message> {
-    const message = this.#buffer.shift()
-    if (message !== undefined) return Promise.resolve(message)
-    if (this.#ended !== undefined) return Promise.reject(this.#ended)
-    return new Promise((resolve, reject) => {
-      this.#reader = { resolve, reject }
-    })
+    return this.#messages.next()
   }
 
   async close(): Promise<void> {
-    this.#buffer = []
-    this.#end({ kind: 'closed' })
+    this.#leave()
+    this.#messages.end({ kind: 'closed', detail: 'the subscription is closed' })
   }
 
   #deliver(message: Message): void {
-    if (this.#reader !== undefined) {
-      this.#reader.resolve(message)
-      this.#reader = undefined
-    } else if (this.#buffer.length < maxBuffered) {
-      this.#buffer.push(message)
-    } else {
-      // What came before is still delivered, so that the reader knows where the gap begins.
-      this.#end({ kind: 'throttled', detail: `the reader is ${maxBuffered} messages behind` })
-    }
-  }
-
-  #end(failure: Failure): void {
-    this.#leave()
-    this.#ended ??= new DriverFailure(failure)
-    this.#reader?.reject(this.#ended)
-    this.#reader = undefined
+    if (!this.#messages.push(message)) this.#leave()
   }
 }
