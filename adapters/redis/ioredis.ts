@@ -265,12 +265,13 @@ class IoredisDriver implements RedisDriver {
     }
   }
 
-  /** Publishing reaches every node of a cluster, so a subscription needs but one. */
+  /** Publishing reaches every node of a cluster, so a subscription needs but one: any, that they share the load. */
   async #anyNode(): Promise<Partial<NodeAddress>> {
     if (!this.capabilities.slots) return {}
     return this.#with(async (connection) => {
       await this.#clusterReady(connection)
-      const { host, port } = this.#masters(connection)[0]?.options ?? {}
+      const masters = this.#masters(connection)
+      const { host, port } = masters[Math.floor(Math.random() * masters.length)]?.options ?? {}
       return { ...(host && { host }), ...(port && { port }) }
     })
   }

@@ -214,20 +214,30 @@ export function commandClass(Base: typeof IoredisCommand): CommandClass {
   }
 }
 
-/** Sockets that hold back what is written until the tick is over, so that it leaves in one system call. */
-const corked = new Set<Writable>()
+/**
+ * Sockets that hold back what is written until the tick is over, so that it leaves in one system call, and
+ * how many commands each holds.
+ */
+const corked = new Map<Writable, number>()
+/** A longer tick leaves in parts, so that the server works on the first while the rest is being written. */
+const maxHeld = 50
 const joining = new WeakSet<Writable>()
 
 function cork(socket: Writable): void {
-  if (corked.has(socket)) return
-  if (!joining.has(socket)) joinTexts(socket)
+  const held = corked.get(socket) ?? 0
+  if (held > 0 && held < maxHeld) {
+    corked.set(socket, held + 1)
+    return
+  }
+  if (held === 0 && !joining.has(socket)) joinTexts(socket)
+  if (held > 0) socket.uncork()
+  else if (corked.size === 0) process.nextTick(uncorkAll)
   socket.cork()
-  corked.add(socket)
-  if (corked.size === 1) process.nextTick(uncorkAll)
+  corked.set(socket, 1)
 }
 
 function uncorkAll(): void {
-  for (const socket of corked) socket.uncork()
+  for (const socket of corked.keys()) socket.uncork()
   corked.clear()
 }
 
