@@ -40,7 +40,7 @@ test('the commands of a tick leave in one write, in order', async () => {
   expect(there.pieces).toEqual([['first'], keys])
 })
 
-test('a tick of very many leaves in parts, in order', async () => {
+test('a tick of very many keeps its order', async () => {
   await using there = await server()
   await there.redis.get('first')
   const keys = keysOf(1000)

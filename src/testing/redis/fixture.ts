@@ -1,5 +1,5 @@
 import type { ClientOptions } from '../../core/index.ts'
-import type { Redis, RedisCapabilities } from '../../redis/index.ts'
+import type { Redis, RedisCapabilities, RedisSubscription } from '../../redis/index.ts'
 import type { Case } from '../suite.ts'
 
 /** The adapter under test, and a server for it. The server may be shared: the suite cleans up after itself. */
@@ -20,8 +20,14 @@ export interface RedisFixture {
   readonly bytesKey: (end: Uint8Array) => Uint8Array
   /** A client of the case's own, quiet unless it is given a logger. Closed afterwards. */
   readonly create: (options?: ClientOptions) => Redis
+  /** A subscription of `redis`. Closed afterwards. */
+  readonly subscribe: Redis['subscribe']
   /** What `tearDown` undoes. */
-  readonly used: { readonly keys: Set<string | Uint8Array>; readonly clients: Redis[] }
+  readonly used: {
+    readonly keys: Set<string | Uint8Array>
+    readonly clients: Redis[]
+    readonly subscriptions: RedisSubscription[]
+  }
 }
 
 export type RedisCase = Case<RedisFixture, RedisCapabilities>
@@ -31,6 +37,7 @@ export function setUp({ redis, create, prefix = 'dualport-test' }: RedisTarget):
   const unique = `${prefix}:{${crypto.randomUUID()}}:`
   const keys = new Set<string | Uint8Array>()
   const clients: Redis[] = []
+  const subscriptions: RedisSubscription[] = []
   return {
     redis,
     key(name = 'key') {
@@ -50,12 +57,17 @@ export function setUp({ redis, create, prefix = 'dualport-test' }: RedisTarget):
       clients.push(client)
       return client
     },
-    used: { keys, clients },
+    async subscribe(channels, options) {
+      const subscription = await redis.subscribe(channels, options)
+      subscriptions.push(subscription)
+      return subscription
+    },
+    used: { keys, clients, subscriptions },
   }
 }
 
 export async function tearDown({ redis, used }: RedisFixture): Promise<void> {
-  await Promise.all(used.clients.map((client) => client.close()))
+  await Promise.all([...used.clients, ...used.subscriptions].map((each) => each.close()))
   if (used.keys.size > 0) await redis.del([...used.keys])
 }
 

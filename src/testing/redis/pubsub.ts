@@ -32,8 +32,8 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'what is published after subscribing arrives, with its channel',
     needs: ['subscribe'],
-    async run({ redis, key }) {
-      await using subscription = await redis.subscribe(key())
+    async run({ redis, key, subscribe }) {
+      const subscription = await subscribe(key())
       await redis.publish(key(), 'hello')
       equal(await subscription.next(), {
         done: false,
@@ -44,9 +44,9 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'messages arrive in the order in which they were published',
     needs: ['subscribe'],
-    async run({ redis, key }) {
+    async run({ redis, key, subscribe }) {
       const messages = Array.from({ length: 200 }, (_, i) => `message ${i}`)
-      await using subscription = await redis.subscribe(key())
+      const subscription = await subscribe(key())
       await Promise.all(messages.map((message) => redis.publish(key(), message)))
       equal(await read(subscription, messages.length), messages)
     },
@@ -54,7 +54,7 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'any text is a message',
     needs: ['subscribe'],
-    async run({ redis, key }) {
+    async run({ redis, key, subscribe }) {
       const messages = [
         '',
         ' ',
@@ -69,7 +69,7 @@ export const pubsub: readonly RedisCase[] = [
         '12',
         'x'.repeat(100_000),
       ]
-      await using subscription = await redis.subscribe(key())
+      const subscription = await subscribe(key())
       for (const message of messages) await redis.publish(key(), message)
       equal(await read(subscription, messages.length), messages)
     },
@@ -77,7 +77,7 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'any text is a channel',
     needs: ['subscribe'],
-    async run({ redis, key }) {
+    async run({ redis, key, subscribe }) {
       for (const name of [
         'a,b,c',
         'with space',
@@ -87,7 +87,7 @@ export const pubsub: readonly RedisCase[] = [
         'a\nb',
         '"\\',
       ]) {
-        await using subscription = await redis.subscribe(key(name))
+        const subscription = await subscribe(key(name))
         await redis.publish(key(name), 'x,y')
         equal((await subscription.next()).value, { channel: key(name), message: 'x,y' })
       }
@@ -96,9 +96,9 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'one subscription may have several channels',
     needs: ['subscribe'],
-    async run({ redis, key }) {
+    async run({ redis, key, subscribe }) {
       const channels = [key('a'), key('b,c'), key('d')]
-      await using subscription = await redis.subscribe(channels)
+      const subscription = await subscribe(channels)
       for (const channel of channels.toReversed()) await redis.publish(channel, 'hello')
       for (const channel of channels.toReversed()) {
         equal((await subscription.next()).value, { channel, message: 'hello' })
@@ -108,10 +108,10 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'two subscriptions each get every message of their own channel only',
     needs: ['subscribe'],
-    async run({ redis, key }) {
-      await using first = await redis.subscribe(key('a'))
-      await using second = await redis.subscribe(key('a'))
-      await using other = await redis.subscribe(key('b'))
+    async run({ redis, key, subscribe }) {
+      const first = await subscribe(key('a'))
+      const second = await subscribe(key('a'))
+      const other = await subscribe(key('b'))
       await redis.publish(key('a'), '1')
       await redis.publish(key('b'), '2')
       equal((await first.next()).value?.message, '1')
@@ -122,9 +122,9 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'a pattern gives the messages of every channel that matches, and says so',
     needs: ['patternSubscribe'],
-    async run({ redis, key }) {
+    async run({ redis, key, subscribe }) {
       const pattern = `${key('device')}.*`
-      await using subscription = await redis.subscribe(pattern, { patterns: true })
+      const subscription = await subscribe(pattern, { patterns: true })
       await redis.publish(key('device'), 'no match')
       await redis.publish(key('device.1,2'), 'a,b')
       await redis.publish(key('device.ü'), 'c')
@@ -186,8 +186,8 @@ export const pubsub: readonly RedisCase[] = [
   {
     name: 'the deadline of the subscribing does not end the waiting',
     needs: ['subscribe'],
-    async run({ redis, key }) {
-      await using subscription = await redis.subscribe(key(), { timeoutMs: 1000 })
+    async run({ redis, key, subscribe }) {
+      const subscription = await subscribe(key(), { timeoutMs: 1000 })
       const waiting = subscription.next()
       const early = await Promise.race([
         waiting.then(
