@@ -260,7 +260,7 @@ class IoredisDriver implements RedisDriver {
     try {
       return { ...redis, password: await password() }
     } catch (cause) {
-      const detail = 'the password could not be had from its function'
+      const detail = 'the password function failed'
       throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
     }
   }

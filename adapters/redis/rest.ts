@@ -54,7 +54,7 @@ class RestDriver implements RedisDriver {
 
   constructor({ url, token, fetch, maxRequestBytes = 10_000_000, ...rest }: RestOptions) {
     if (Object.keys(rest).length > 0) {
-      throw misconfigured('unknown option; there are url, token, fetch and maxRequestBytes')
+      throw misconfigured('unknown option')
     }
     if (!(maxRequestBytes > 0)) throw misconfigured('maxRequestBytes is not above 0')
     this.#endpoint = new HttpEndpoint({ url, token, fetch }, misconfigured)
@@ -263,7 +263,7 @@ function parsed(text: string): unknown {
 function notRedis(): DriverFailure {
   return new DriverFailure({
     kind: 'internal',
-    detail: 'the reply is not one of the Redis REST protocol',
+    detail: 'the reply is not of the protocol',
   })
 }
 

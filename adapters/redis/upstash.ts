@@ -115,7 +115,7 @@ class UpstashDriver implements RedisDriver {
     if (error instanceof ReplyError) return classifyReply(error.message)
     const { name, cause } = error as { name?: string; cause?: { name?: string; code?: string } }
     if (notTheProtocol.has(name) || notTheProtocol.has(cause?.name)) {
-      return { kind: 'internal', detail: 'the reply is not one of the Redis REST protocol' }
+      return { kind: 'internal', detail: 'the reply is not of the protocol' }
     }
     if (cause?.code === 'ECONNREFUSED' || cause?.code === 'ENOTFOUND') {
       return {

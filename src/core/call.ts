@@ -139,7 +139,7 @@ export class Call<R, T> implements Timed, CallRecord {
         pipeline.error(this.operation, {
           kind: 'unavailable',
           outcome: this.#uncertain ? 'unknown' : 'not-applied',
-          detail: 'the circuit is open after repeated failures',
+          detail: 'the circuit is open',
           retryAfterMs: Math.ceil(wait),
         }),
       )

@@ -45,7 +45,7 @@ export class HttpEndpoint {
     }
     const { origin, host, pathname, username, password, search, hash } = new URL(url)
     if (username + password + search + hash !== '') {
-      throw refuse('url has credentials, a query or a fragment; the token goes into token')
+      throw refuse('url has more than a host and a path')
     }
     if (typeof token !== 'function') {
       if (!isToken(token)) throw refuse(badToken)
@@ -69,7 +69,7 @@ export class HttpEndpoint {
     try {
       token = await ask()
     } catch (cause) {
-      const detail = 'the token could not be had from its function'
+      const detail = 'the token function failed'
       throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
     }
     if (!isToken(token)) throw new DriverFailure({ kind: 'config', detail: badToken })
@@ -147,10 +147,9 @@ const kindByStatus: Readonly<Record<number, Failure['kind']>> = {
 /** What a status other than 2xx means if the body says nothing. */
 export function statusFailure({ status, headers }: Response): Failure {
   const kind = kindByStatus[status] ?? (status >= 500 ? 'unavailable' : 'config')
-  const hint = kind === 'config' ? '; the URL leads elsewhere' : ''
   return {
     kind,
-    detail: `the server answered with HTTP status ${status}${hint}`,
+    detail: `HTTP status ${status}`,
     retryAfterMs: retryAfter(headers.get('retry-after') ?? ''),
   }
 }

@@ -165,7 +165,7 @@ export class CallPipeline {
     try {
       return this.driver.classify(error, { operation, sent })
     } catch {
-      return { kind: 'internal', detail: 'the adapter failed in a way that it cannot explain' }
+      return { kind: 'internal', detail: 'the adapter failed' }
     }
   }
 
@@ -278,12 +278,12 @@ export class CallPipeline {
         code === undefined
           ? sink.histogram({
               name: this.#names.duration,
-              help: `Time of a ${component} operation, retries included, in seconds`,
+              help: `${component} operations, retries included, in seconds`,
               labels,
             })
           : sink.counter({
               name: `${component}_errors_total`,
-              help: `Failed ${component} operations`,
+              help: `${component} operations that failed`,
               labels: { ...labels, code },
             })
       this.#recorders.set(key, recorder)

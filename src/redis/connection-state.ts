@@ -11,14 +11,11 @@ const waits = new Set(
 export function isBlocking(args: readonly Arg[]): boolean {
   const name = String(args[0]).toUpperCase()
   if (waits.has(name)) return true
-  // BLOCK is an option only before STREAMS; behind it, it could be a key.
   if (name !== 'XREAD' && name !== 'XREADGROUP') return false
-  for (const arg of args.slice(1)) {
-    const word = typeof arg === 'string' ? arg.toUpperCase() : ''
-    if (word === 'STREAMS') return false
-    if (word === 'BLOCK') return true
-  }
-  return false
+  // BLOCK is an option only before STREAMS; behind it, it could be a key.
+  const words = args.map((arg) => (typeof arg === 'string' ? arg.toUpperCase() : ''))
+  const block = words.indexOf('BLOCK')
+  return block > 0 && block < words.indexOf('STREAMS')
 }
 
 /** Commands that change the connection itself. */

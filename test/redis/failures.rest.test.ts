@@ -577,7 +577,7 @@ describe('requests of rest', () => {
       )
       const error = await failure(() => redis.incrBy('n'), 1000)
       expect(error).toMatchObject({ code: 'REDIS_UNAVAILABLE', outcome: 'not-applied' })
-      expect(error.message).toBe('redis incrby: the token could not be had from its function')
+      expect(error.message).toBe('redis incrby: the token function failed')
       const { redis: other } = await against(works, {}, { token: () => new Promise(() => {}) })
       expect(await failure(() => other.incrBy('n', 1, { timeoutMs }), timeoutMs)).toMatchObject({
         code: 'REDIS_TIMEOUT',

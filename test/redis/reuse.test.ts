@@ -185,7 +185,7 @@ describe('connections over TCP', needs(server), () => {
       })
       const error = await failure(() => redis.get(freshKey()), 1000)
       expect(error).toMatchObject({ code: 'REDIS_UNAVAILABLE', outcome: 'not-applied' })
-      expect(error.message).toBe('redis get: the password could not be had from its function')
+      expect(error.message).toBe('redis get: the password function failed')
       const { redis: other } = await through({ password: () => new Promise(() => {}) })
       expect(await failure(() => other.incrBy('n', 1, { timeoutMs: 100 }), 100)).toMatchObject({
         code: 'REDIS_TIMEOUT',
