@@ -1,4 +1,5 @@
-import { getEventListeners } from 'node:events'
+import { getEventListeners, once } from 'node:events'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
 import { DriverFailure, isInfraError, withContext } from '../../src/core/index.ts'
 import { append, fail, never, overwrite, read, reply, scripted } from './scripted.ts'
@@ -29,14 +30,30 @@ describe('deadline', () => {
   })
 
   test('a reply that is there when an overdue timer fires is taken', async () => {
+    const server = createServer((socket) => {
+      socket.on('data', () => {
+        socket.write('in time')
+        // As after a thaw: the deadline passes while nothing can run, and the reply waits in the socket's buffer.
+        const until = performance.now() + 60
+        while (performance.now() < until);
+      })
+    })
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const socket = connect((server.address() as AddressInfo).port, '127.0.0.1')
+    await once(socket, 'connect')
     const { run } = scripted([
-      () => new Promise((resolve) => setImmediate(() => resolve('in time'))),
+      async () => {
+        socket.write('request')
+        const [data] = await once(socket, 'data')
+        return String(data)
+      },
     ])
-    const pending = run(read, { timeoutMs: 20 })
-    // As after a thaw: the deadline passes while nothing can run, and the reply waits in its buffer.
-    const until = performance.now() + 60
-    while (performance.now() < until);
-    await expect(pending).resolves.toBe('in time')
+    try {
+      await expect(run(read, { timeoutMs: 20 })).resolves.toBe('in time')
+    } finally {
+      socket.destroy()
+      server.close()
+    }
   })
 
   test('a reply that comes too late changes nothing', async () => {
