@@ -1,6 +1,6 @@
 import { type ActiveContext, badCorrelationId, currentContext, isCorrelationId } from './context.ts'
 import { type Attempt, DriverFailure } from './driver.ts'
-import type { Failure, InfraError, Outcome } from './errors.ts'
+import { type Failure, type InfraError, type Outcome, passing } from './errors.ts'
 import type { CallOptions, CallPipeline, Operation } from './pipeline.ts'
 import { fullJitter } from './resilience.ts'
 import type { Span } from './telemetry.ts'
@@ -8,7 +8,6 @@ import { deadlines, maxDelayMs, type Timed } from './timers.ts'
 
 /** Kinds that leave open what became of a write. Any other is an answer, a refusal: nothing was applied. */
 const unclear: ReadonlySet<string> = new Set(['unavailable', 'timeout', 'aborted', 'internal'])
-const passing: ReadonlySet<string> = new Set(['unavailable', 'timeout', 'throttled'])
 
 /** What telemetry wants to know of a call. */
 export interface CallRecord {

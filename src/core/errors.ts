@@ -52,7 +52,12 @@ export interface InfraErrorInit extends Failure {
 
 const marker = Symbol.for('dualport.InfraError')
 
-const passing: ReadonlySet<ErrorKind> = new Set<ErrorKind>(['unavailable', 'timeout', 'throttled'])
+/** Kinds that pass with time: worth another try, and a sign of the server's health. */
+export const passing: ReadonlySet<ErrorKind> = new Set<ErrorKind>([
+  'unavailable',
+  'timeout',
+  'throttled',
+])
 
 /**
  * The one error that every dualport client rejects with. Its message and its enumerable properties
