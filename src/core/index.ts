@@ -10,6 +10,7 @@ export {
   isInfraError,
   type Outcome,
 } from './errors.ts'
+export { summarise } from './items.ts'
 export {
   type CallOptions,
   CallPipeline,

@@ -1,10 +1,4 @@
-import {
-  type CallOptions,
-  DriverFailure,
-  type Failure,
-  type InfraError,
-  type ItemResult,
-} from '../core/index.ts'
+import { type CallOptions, DriverFailure, type ItemResult, summarise } from '../core/index.ts'
 import {
   type CommandOptions,
   type Commands,
@@ -90,8 +84,9 @@ export class Batch {
 
   exec(options?: CallOptions): Promise<unknown[]> {
     return this.#run(options, (items) => {
-      const failed = items.find((item) => item.status === 'rejected')
-      if (failed !== undefined) throw new DriverFailure(this.#summary(items, failed.reason))
+      const isWrite = (i: number) => this.#specs[i]?.operation.write === true
+      const failure = summarise(items, 'commands', isWrite)
+      if (failure !== undefined) throw new DriverFailure(failure)
       return items.map((item) => (item as { value: unknown }).value)
     })
   }
@@ -109,23 +104,5 @@ export class Batch {
     const specs = this.#specs.slice()
     if (specs.length === 0) return Promise.resolve(decode([]))
     return this.#runner.run(specs, this.#atomic, options, decode)
-  }
-
-  /** One failure for the whole: the first one's kind, and the outcome of all the writes together. */
-  #summary(items: readonly ItemResult[], first: InfraError): Failure {
-    const applied = items.some(
-      (item, i) => item.status === 'fulfilled' && this.#specs[i]?.operation.write,
-    )
-    const unknown = items.some(
-      (item) => item.status === 'rejected' && item.reason.outcome !== 'not-applied',
-    )
-    const count = items.filter((item) => item.status === 'rejected').length
-    return {
-      kind: first.kind,
-      retryable: first.retryable,
-      outcome: applied ? 'partial' : unknown ? 'unknown' : 'not-applied',
-      detail: `${count} of ${items.length} commands failed, the first with ${first.code}`,
-      items,
-    }
   }
 }
