@@ -86,7 +86,8 @@ export interface KeyVaultCapabilities {
 
 /**
  * The seam that Key Vault adapters implement. The client has checked names, values and attributes before.
- * Rejects with a `VaultError` for what the vault itself says, a secret that is disabled included; expiry
+ * Rejects with a `VaultError` for what the vault itself says, a secret that is disabled included, and its
+ * `classify` explains every `VaultError` by `classifyVault`, for the client throws some of its own: expiry
  * is the client's to judge, since vaults give the values of expired secrets.
  */
 export interface KeyVaultDriver extends Driver {

@@ -1,3 +1,14 @@
+export {
+  type GetSecretOptions,
+  type GetSecretsOptions,
+  type HealthOptions,
+  KeyVault,
+  type KeyVaultOptions,
+  type ListOptions,
+  type SetSecretOptions,
+  type UpdateSecretOptions,
+  type WaitOptions,
+} from './client.ts'
 export type {
   DeletedSecretProperties,
   KeyVaultCapabilities,
@@ -12,5 +23,6 @@ export type {
   SecretUpdate,
 } from './driver.ts'
 export { classifyVault, type Unusable, VaultError, whyUnusable } from './errors.ts'
+export { Listing } from './listing.ts'
 export { Secret } from './secret.ts'
 export { checkUsable, defaultClockSkewMs } from './validity.ts'
