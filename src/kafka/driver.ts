@@ -22,9 +22,11 @@ export interface KafkaCapabilities {
   readonly listTopics: boolean
   readonly describeTopics: boolean
   readonly createTopics: boolean
+  /** The first and last offsets of partitions, and what a group has committed, can be asked for. */
+  readonly offsets: boolean
   /** A caller who stops waiting also stops the request, where it can still be stopped. */
   readonly cancel: boolean
-  /** The largest batch in bytes: keys, values and headers added up. */
+  /** The largest batch in bytes: keys, values, headers and what Kafka's format adds to each. */
   readonly maxRequestBytes: number
 }
 
@@ -68,7 +70,8 @@ export interface ProducerDriver extends Driver {
   /**
    * Sends the batch as one request (one for each broker that leads a partition of it), acknowledged by all
    * in-sync replicas. Gives the fate of each record, in order: a native error in the place of one that
-   * failed. Rejects only if nothing is known of any. One batch at a time.
+   * failed. Rejects only if nothing is known of any. One batch at a time, except for those whose signal
+   * has fired; in workerd any number.
    */
   produce(batch: ProduceBatch): Promise<readonly (RecordMetadata | Error)[]>
   /** As `Driver.ping`: the metadata of the default topic, if there is one. Never produces. */
@@ -86,10 +89,13 @@ export interface ConsumerSetup {
   readonly sessionTimeoutMs: number
 }
 
-/** A position in a partition: of a commit, the next message to read. */
-export interface TopicPartitionOffset {
+export interface TopicPartition {
   readonly topic: string
   readonly partition: number
+}
+
+/** A position in a partition: of a commit, the next message to read. */
+export interface TopicPartitionOffset extends TopicPartition {
   readonly offset: bigint
 }
 
@@ -162,6 +168,22 @@ export interface AdminDriver extends Driver {
     topics: readonly NewTopic[],
     attempt: Attempt,
   ): Promise<readonly (Error | undefined)[]>
+  /**
+   * Of each partition, in the order asked: the first message that there is (`earliest`), the next that will be
+   * written (`latest`), or the first of that time or later (of none, as `latest`). Rejects with kind `not-found`
+   * if one does not exist.
+   */
+  offsets(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest' | Date,
+    attempt: Attempt,
+  ): Promise<readonly bigint[]>
+  /** Of each partition, in the order asked: the next message that the group will read; `undefined` if it has committed none. */
+  committed(
+    group: string,
+    partitions: readonly TopicPartition[],
+    attempt: Attempt,
+  ): Promise<readonly (bigint | undefined)[]>
 }
 
 /**

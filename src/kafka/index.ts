@@ -13,6 +13,7 @@ export type {
   ProducerSetup,
   RecordMetadata,
   TopicDescription,
+  TopicPartition,
   TopicPartitionOffset,
 } from './driver.ts'
 export { classifyCode, KafkaError } from './errors.ts'
