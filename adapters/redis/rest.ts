@@ -1,7 +1,9 @@
 import {
+  bearer,
   type EndpointOptions,
   fetchFailure,
   HttpEndpoint,
+  type Secret,
   statusFailure,
 } from '../../src/core/http.ts'
 import { type Attempt, DriverFailure, type Failure, InfraError } from '../../src/core/index.ts'
@@ -26,6 +28,7 @@ import { decodeResult, type Encoded, encodeCommand, maybeRounded, parseJson } fr
 import { SseSubscription } from './rest/sse.ts'
 
 export interface RestOptions extends EndpointOptions {
+  token: Secret
   /** What the server takes in one request, in bytes. Default 10 MB, the hosted service's limit. */
   maxRequestBytes?: number | undefined
 }
@@ -57,7 +60,11 @@ class RestDriver implements RedisDriver {
       throw misconfigured('unknown option')
     }
     if (!(maxRequestBytes > 0)) throw misconfigured('maxRequestBytes is not above 0')
-    this.#endpoint = new HttpEndpoint({ url, token, fetch }, misconfigured)
+    this.#endpoint = new HttpEndpoint(
+      { url, fetch },
+      { secret: token, scheme: bearer },
+      misconfigured,
+    )
     this.resource = this.#endpoint.resource
     this.capabilities = {
       bytes: true,
@@ -186,7 +193,8 @@ class RestDriver implements RedisDriver {
     }
     // Read your writes, on a server that has replicas.
     if (this.#syncToken !== undefined) headers['upstash-sync-token'] = this.#syncToken
-    const response = await this.#endpoint.post({ path, body, headers, attempts, signal })
+    const method = 'POST'
+    const response = await this.#endpoint.request({ method, path, body, headers, attempts, signal })
     this.#syncToken = response.headers.get('upstash-sync-token') ?? this.#syncToken
     return response
   }

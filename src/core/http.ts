@@ -4,42 +4,66 @@ import { correlationHeader, timeoutHeader } from './wire.ts'
 
 // What the HTTP adapters of every backend have in common, below their protocols.
 
+/** Where an adapter's server is. */
 export interface EndpointOptions {
   /** `https://` (or `http://`), with the path if the server is mounted below one: `https://edge.example/redis`. */
   url: string
-  /** A function is asked before the first request, and once more when its answer was refused. */
-  token: string | (() => string | Promise<string>)
   /** For service bindings, private networks and tests. Default: the runtime's own. */
   fetch?: typeof fetch | undefined
 }
 
-export interface Post {
-  /** Below the endpoint's own path. */
+/** A function is asked before the first request, and once more when its answer was refused. */
+export type Secret = string | (() => string | Promise<string>)
+
+/** How requests say who sends them. */
+export interface Credentials {
+  readonly secret: Secret
+  /** Puts it into the `authorization` header: `bearer`, or `basic` with a name. */
+  readonly scheme: Scheme
+}
+
+/** Gives `undefined` for what cannot be in a header, since `Headers` would quote it in its error. */
+type Scheme = (secret: string) => string | undefined
+
+export const bearer: Scheme = (token) =>
+  /^[\x21-\x7e]+$/.test(token) ? `Bearer ${token}` : undefined
+
+/** RFC 7617, in UTF-8. */
+export function basic(username: string): Scheme {
+  return (password) => {
+    const text = `${username}:${password}`
+    if (username.includes(':') || /\p{Cc}/u.test(text)) return undefined
+    return `Basic ${btoa(String.fromCharCode(...new TextEncoder().encode(text)))}`
+  }
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** Below the endpoint's own path, with the query. */
   readonly path: string
-  readonly body: string | undefined
+  readonly body?: string | undefined
   readonly headers: Readonly<Record<string, string>>
   /** Those whose work it is: they count as sent, and the last of their deadlines travels along. */
   readonly attempts: readonly Attempt[]
   readonly signal: AbortSignal
 }
 
-const badToken = 'token is not printable ASCII without spaces'
+const badSecret = 'the credentials have a character that none may have'
 
-/** Anything else is refused by `Headers`, which quotes it in its error. */
-function isToken(token: unknown): token is string {
-  return typeof token === 'string' && /^[\x21-\x7e]+$/.test(token)
-}
-
-/** A server over HTTP, with its token. Holds no connection and nothing pending. */
+/** A server over HTTP, with its credentials. Holds no connection and nothing pending. */
 export class HttpEndpoint {
   readonly resource: string
   readonly fetch: typeof fetch
   readonly #url: string
-  readonly #given: EndpointOptions['token']
-  #token: string | undefined
+  readonly #credentials: Credentials | undefined
+  #authorization: string | undefined
 
   /** @throws what `refuse` makes of a malformed option */
-  constructor({ url, token, fetch }: EndpointOptions, refuse: (detail: string) => InfraError) {
+  constructor(
+    { url, fetch }: EndpointOptions,
+    credentials: Credentials | undefined,
+    refuse: (detail: string) => InfraError,
+  ) {
     if (!/^https?:\/\//i.test(url) || !URL.canParse(url)) {
       throw refuse('url is not a URL that begins with https:// or http://')
     }
@@ -47,46 +71,53 @@ export class HttpEndpoint {
     if (username + password + search + hash !== '') {
       throw refuse('url has more than a host and a path')
     }
-    if (typeof token !== 'function') {
-      if (!isToken(token)) throw refuse(badToken)
-      this.#token = token
+    this.#credentials = credentials
+    if (credentials !== undefined && typeof credentials.secret !== 'function') {
+      if (!this.#take(credentials.secret)) throw refuse(badSecret)
     }
     const path = pathname.replace(/\/+$/, '')
     this.#url = origin + path
     this.resource = host + path
     this.fetch = fetch ?? ((input, init) => globalThis.fetch(input, init))
-    this.#given = token
   }
 
-  /** Nothing to wait for once there is a token. */
+  /** False if it is none. */
+  #take(secret: unknown): boolean {
+    this.#authorization = typeof secret === 'string' ? this.#credentials?.scheme(secret) : undefined
+    return this.#authorization !== undefined
+  }
+
+  /** Nothing to wait for once there is a token, or if none is needed. */
   authenticated(): Promise<void> | undefined {
-    const ask = this.#given
-    return this.#token === undefined && typeof ask === 'function' ? this.#ask(ask) : undefined
+    const ask = this.#credentials?.secret
+    return this.#authorization === undefined && typeof ask === 'function'
+      ? this.#ask(ask)
+      : undefined
   }
 
   async #ask(ask: () => string | Promise<string>): Promise<void> {
-    let token: unknown
+    let secret: unknown
     try {
-      token = await ask()
+      secret = await ask()
     } catch (cause) {
       const detail = 'the token function failed'
       throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
     }
-    if (!isToken(token)) throw new DriverFailure({ kind: 'config', detail: badToken })
-    this.#token = token
+    if (!this.#take(secret)) throw new DriverFailure({ kind: 'config', detail: badSecret })
   }
 
   /** Gives whatever answer comes; rejects with `fetch`'s error, or with a DriverFailure if nothing was sent. */
-  async post(post: Post): Promise<Response> {
-    const response = await this.#post(post)
+  async request(request: HttpRequest): Promise<Response> {
+    const response = await this.#request(request)
     // A refused token may have been replaced since it was given: ask once more. A 401 applied nothing.
-    if (response.status !== 401 || typeof this.#given !== 'function') return response
+    if (response.status !== 401 || typeof this.#credentials?.secret !== 'function') return response
     await response.body?.cancel()
-    this.#token = undefined
-    return this.#post(post)
+    this.#authorization = undefined
+    return this.#request(request)
   }
 
-  async #post({ path, body, headers, attempts, signal }: Post): Promise<Response> {
+  async #request(request: HttpRequest): Promise<Response> {
+    const { method, path, body, headers, attempts, signal } = request
     await this.authenticated()
     let due = 0
     for (const attempt of attempts) {
@@ -96,15 +127,15 @@ export class HttpEndpoint {
     }
     if (due === 0) throw new DriverFailure({ kind: 'aborted' })
     const all: Record<string, string> = {
-      authorization: `Bearer ${this.#token}`,
       [timeoutHeader]: String(Math.max(1, Math.ceil(due - performance.now()))),
       ...headers,
     }
+    if (this.#authorization !== undefined) all.authorization = this.#authorization
     const { correlationId, context } = attempts[0] as Attempt
     if (correlationId !== undefined) all[correlationHeader] = correlationId
     if (context?.traceparent !== undefined) all.traceparent = context.traceparent
     return this.fetch(this.#url + path, {
-      method: 'POST',
+      method,
       headers: all,
       signal,
       // A redirect would take the token and the values elsewhere.
@@ -154,8 +185,8 @@ export function statusFailure({ status, headers }: Response): Failure {
   }
 }
 
-/** Seconds, or a date. */
-function retryAfter(header: string): number | undefined {
+/** What the header of that name asks for, in milliseconds: it has seconds, or a date. */
+export function retryAfter(header: string): number | undefined {
   if (/^\d{1,6}$/.test(header)) return Number(header) * 1000
   const date = Date.parse(header)
   return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now())
