@@ -48,6 +48,11 @@ export abstract class Client<D extends Driver> {
     return this.calls.close()
   }
 
+  /** `close` has been called. */
+  get closed(): boolean {
+    return this.calls.closed
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

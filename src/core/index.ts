@@ -9,6 +9,7 @@ export {
   type ItemResult,
   isInfraError,
   type Outcome,
+  passing,
 } from './errors.ts'
 export { summarise } from './items.ts'
 export {

@@ -14,7 +14,7 @@ type Row = readonly [kind: Failure['kind'], detail: string, more?: Partial<Failu
 
 const notApplied = { outcome: 'not-applied' } as const
 const unknown = { outcome: 'unknown' } as const
-const staleGeneration: Row = ['conflict', 'the group has rebalanced', { retryable: true }]
+const staleGeneration: Row = ['conflict', 'the group has rebalanced']
 const notLeader: Row = ['unavailable', 'the partition has no leader there now', notApplied]
 const coordinator: Row = ['unavailable', 'the group coordinator is not there now', notApplied]
 

@@ -1,4 +1,4 @@
-import { DriverFailure } from '../core/index.ts'
+import { InfraError } from '../core/index.ts'
 
 /** What a message carries: a text goes out as UTF-8, bytes as they are. */
 export type Payload = string | Uint8Array
@@ -68,7 +68,13 @@ export class KafkaMessage implements MessageInit {
       return JSON.parse(this.value ?? 'null') as T
     } catch {
       // Its own error would quote the value.
-      throw new DriverFailure({ kind: 'invalid', detail: 'the value is not JSON' })
+      throw new InfraError({
+        kind: 'invalid',
+        component: 'kafka',
+        adapter: '-',
+        operation: 'json',
+        detail: 'the value is not JSON',
+      })
     }
   }
 }

@@ -1,0 +1,133 @@
+import type { Attempt } from '../core/index.ts'
+import { isWorkerd } from '../core/runtime.ts'
+import type { ProduceBatch, ProducerDriver, ProducerRecord, RecordMetadata } from './driver.ts'
+import { sizeOf } from './records.ts'
+
+/** The fate of each record, in order: a native error for one that failed. */
+export type Fates = readonly (RecordMetadata | Error)[]
+
+interface Entry {
+  readonly records: readonly ProducerRecord[]
+  readonly size: number
+  readonly attempt: Attempt
+  readonly resolve: (fates: Fates) => void
+  readonly reject: (error: unknown) => void
+}
+
+const maxRecords = 10_000
+
+/**
+ * Gathers the messages of all calls into batches: those of one tick, or of the linger, and those that come
+ * while a batch is on its way. One batch at a time, so that messages keep the order of the calls. In workerd
+ * each tick is on its own: nothing that is pending may be shared by requests.
+ */
+export class RecordBatcher {
+  readonly #driver: ProducerDriver
+  readonly #maxBytes: number
+  readonly #lingerMs: number
+  #waiting: Entry[] = []
+  #scheduled = false
+  #lingering: ReturnType<typeof setTimeout> | undefined
+  #sending = false
+  #hurried = false
+
+  constructor(driver: ProducerDriver, maxBytes: number, lingerMs: number) {
+    this.#driver = driver
+    this.#maxBytes = maxBytes
+    this.#lingerMs = lingerMs
+  }
+
+  add(records: readonly ProducerRecord[], attempt: Attempt): Promise<Fates> {
+    return new Promise((resolve, reject) => {
+      let size = 0
+      for (const record of records) size += sizeOf(record)
+      this.#waiting.push({ records, size, attempt, resolve, reject })
+      this.#schedule()
+    })
+  }
+
+  /** Does not linger any more: for `flush` and `close`. */
+  hurry(): void {
+    this.#hurried = true
+    if (this.#lingering === undefined) return
+    clearTimeout(this.#lingering)
+    this.#lingering = undefined
+    void this.#drain()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#sending) return
+    this.#scheduled = true
+    if (this.#lingerMs > 0 && !this.#hurried) {
+      this.#lingering = setTimeout(() => {
+        this.#lingering = undefined
+        void this.#drain()
+      }, this.#lingerMs)
+    } else {
+      queueMicrotask(() => void this.#drain())
+    }
+  }
+
+  async #drain(): Promise<void> {
+    this.#scheduled = false
+    this.#hurried = false
+    if (isWorkerd) {
+      const waiting = this.#waiting
+      this.#waiting = []
+      while (waiting.length > 0) await this.#send(this.#take(waiting))
+      return
+    }
+    this.#sending = true
+    while (this.#waiting.length > 0) await this.#send(this.#take(this.#waiting))
+    this.#sending = false
+  }
+
+  /** What fits into one batch. A call's records stay together, unless they alone are too many. */
+  #take(waiting: Entry[]): Entry[] {
+    let count = 0
+    let records = 0
+    let bytes = 0
+    for (const entry of waiting) {
+      records += entry.records.length
+      bytes += entry.size
+      if (count > 0 && (records > maxRecords || bytes > this.#maxBytes)) break
+      count++
+    }
+    return waiting.splice(0, count)
+  }
+
+  async #send(taken: readonly Entry[]): Promise<void> {
+    const entries = taken.filter((entry) => !entry.attempt.over)
+    if (entries.length === 0) return
+    const controller = new AbortController()
+    let live = entries.length
+    const leave = () => {
+      if (--live === 0) controller.abort()
+    }
+    const attempts = entries.map(({ attempt }) => {
+      attempt.onCancel = leave
+      return attempt
+    })
+    const records = entries.flatMap((entry) => entry.records)
+    const { signal } = controller
+    // Whatever the driver does: a batch that nobody waits for does not hold up the next one.
+    const abandoned = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+    await Promise.race([this.#produce(entries, { records, attempts, signal }), abandoned])
+  }
+
+  async #produce(entries: readonly Entry[], batch: ProduceBatch): Promise<void> {
+    try {
+      const fates = await this.#driver.produce(batch)
+      let start = 0
+      for (const { records, resolve } of entries) {
+        const end = start + records.length
+        resolve(fates.slice(start, end))
+        start = end
+      }
+    } catch (error) {
+      for (const { reject } of entries) reject(error)
+    }
+  }
+}
