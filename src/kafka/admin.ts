@@ -13,13 +13,20 @@ import type {
   KafkaDriver,
   NewTopic,
   TopicDescription,
+  TopicPartition,
 } from './driver.ts'
 import { metricNames } from './metrics.ts'
-import { checkTopic, invalid, isInt32, unsupported } from './records.ts'
+import { checkTopic, invalid, isInt32, isName, unsupported } from './records.ts'
 
 const list: Operation<string[]> = { name: 'listTopics', write: false, idempotent: true }
 const describe: Operation<TopicDescription[]> = {
   name: 'describeTopics',
+  write: false,
+  idempotent: true,
+}
+const offsets: Operation<bigint[]> = { name: 'offsets', write: false, idempotent: true }
+const committed: Operation<(bigint | undefined)[]> = {
+  name: 'committedOffsets',
   write: false,
   idempotent: true,
 }
@@ -97,6 +104,63 @@ export class KafkaAdmin extends Client<AdminDriver> {
       (request, attempt: Attempt) => this.driver.createTopics(request, attempt),
       options,
     )
+  }
+
+  /**
+   * Of each partition, in the order asked: the offset of the first message that there is (`earliest`), of the
+   * next that will be written (`latest`), or of the first of that time or later (if there is none, as `latest`).
+   * @throws InfraError of kind `not-found` if a partition does not exist.
+   */
+  offsets(
+    partitions: readonly TopicPartition[],
+    at: 'earliest' | 'latest' | Date,
+    options?: CallOptions,
+  ): Promise<bigint[]> {
+    try {
+      if (!this.#capabilities.offsets) throw unsupported('tell offsets')
+      checkPartitions(partitions)
+      const time = at instanceof Date ? at.getTime() : 0
+      if (!(at instanceof Date || at === 'earliest' || at === 'latest') || !(time >= 0)) {
+        throw invalid('offsets are at earliest, at latest or at a Date')
+      }
+    } catch (error) {
+      return this.calls.refuse('offsets', error)
+    }
+    return this.calls.run(
+      offsets,
+      partitions,
+      (request, attempt: Attempt) => this.driver.offsets(request, at, attempt),
+      options,
+    )
+  }
+
+  /** Of each partition, in the order asked: the next message that the group will read; `undefined` if it has committed none. */
+  committedOffsets(
+    group: string,
+    partitions: readonly TopicPartition[],
+    options?: CallOptions,
+  ): Promise<(bigint | undefined)[]> {
+    try {
+      if (!this.#capabilities.offsets) throw unsupported('tell offsets')
+      if (!isName(group)) throw invalid('group is not 1 to 255 printable characters')
+      checkPartitions(partitions)
+    } catch (error) {
+      return this.calls.refuse('committedOffsets', error)
+    }
+    return this.calls.run(
+      committed,
+      partitions,
+      (request, attempt: Attempt) => this.driver.committed(group, request, attempt),
+      options,
+    )
+  }
+}
+
+function checkPartitions(partitions: readonly TopicPartition[]): void {
+  if (!Array.isArray(partitions)) throw invalid('the partitions are not an array')
+  for (const { topic, partition } of partitions as readonly TopicPartition[]) {
+    checkTopic(topic)
+    if (!isInt32(partition)) throw invalid('a partition is not a whole number from 0')
   }
 }
 

@@ -18,7 +18,7 @@ import type {
 } from './driver.ts'
 import type { KafkaMessage } from './message.ts'
 import { metricNames, TopicCounter } from './metrics.ts'
-import { checkTopic, invalid, isInt32, unsupported } from './records.ts'
+import { checkTopic, invalid, isInt32, isName, unsupported } from './records.ts'
 
 export interface ConsumerOptions extends ClientOptions {
   /** Each message is for one member of the group. 1 to 255 characters. */
@@ -370,10 +370,6 @@ function partitionOf({
 
 function next({ topic, partition, offset }: KafkaMessage): TopicPartitionOffset {
   return { topic, partition, offset: offset + 1n }
-}
-
-function isName(value: unknown): value is string {
-  return typeof value === 'string' && /^[^\p{C}]{1,255}$/u.test(value)
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

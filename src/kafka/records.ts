@@ -88,6 +88,11 @@ export function isInt32(value: unknown): value is number {
   return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 31
 }
 
+/** Of a group or a member. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && /^[^\p{C}]{1,255}$/u.test(value)
+}
+
 /** At most so many bytes in Kafka's own format: lengths, offset and time come to 24 a record, 8 a header. */
 export function sizeOf({ key, value, headers }: ProducerRecord): number {
   let size = 24 + (key?.length ?? 0) + (value?.length ?? 0)
