@@ -1,4 +1,4 @@
-import { type Client, type ClientOptions, type Driver, InfraError } from '../core/index.ts'
+import { type CallOptions, type ClientOptions, InfraError } from '../core/index.ts'
 import { HealthChecker } from '../health/index.ts'
 import type { Redis } from '../redis/index.ts'
 import { ConfigError, Problems } from './problems.ts'
@@ -12,6 +12,13 @@ import {
   type Variables,
 } from './settings.ts'
 
+/** What is asked of the client of every backend. */
+export interface Service {
+  readonly adapter: string
+  health(options?: CallOptions): Promise<void>
+  close(): Promise<void>
+}
+
 /** Makes a client. Nothing is connected, and no library loaded, before its first use. */
 export type Open<C> = (options: ClientOptions) => {
   readonly client: C
@@ -19,7 +26,7 @@ export type Open<C> = (options: ClientOptions) => {
 }
 
 /** One backend's part of the configuration; `redis.ts` is the model. */
-export interface Backend<C extends Client<Driver>> {
+export interface Backend<C extends Service> {
   /** What sets each field, where variables can. */
   readonly variables: Variables
   /** All that the object form takes. */
@@ -71,7 +78,7 @@ export class Infrastructure {
   /** Has a check for each configured backend. Add your own by `register`. */
   readonly health: HealthChecker
   readonly #backends: Backends
-  readonly #clients = new Map<string, Client<Driver>>()
+  readonly #clients = new Map<string, Service>()
   readonly #description: Record<string, BackendDescription> = {}
   #closing: Promise<void> | undefined
 
@@ -133,7 +140,7 @@ export class Infrastructure {
     throw new ConfigError([`${variable}: set it, since ${name} is used`])
   }
 
-  async #all(operation: string, run: (client: Client<Driver>) => Promise<void>): Promise<void> {
+  async #all(operation: string, run: (client: Service) => Promise<void>): Promise<void> {
     const settled = await Promise.allSettled(Array.from(this.#clients.values(), run))
     const errors = settled.flatMap((each) =>
       each.status === 'rejected' ? [each.reason as InfraError] : [],
@@ -156,14 +163,14 @@ function configure(
   backends: Backends,
   source: object,
   embedded: boolean,
-): Map<string, Open<Client<Driver>>> {
+): Map<string, Open<Service>> {
   if (typeof source !== 'object' || source === null) {
     throw new ConfigError(['env: give it process.env, or the bindings of the Worker'])
   }
   const env = source as Env
   const problems = new Problems()
-  const configured = new Map<string, Open<Client<Driver>>>()
-  for (const [name, backend] of Object.entries(backends) as [string, Backend<Client<Driver>>][]) {
+  const configured = new Map<string, Open<Service>>()
+  for (const [name, backend] of Object.entries(backends) as [string, Backend<Service>][]) {
     const { variables, fields } = backend
     const before = problems.count
     const settings =
