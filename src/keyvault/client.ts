@@ -5,7 +5,6 @@ import {
   Client,
   type ClientOptions,
   type InfraError,
-  type ItemResult,
   type Operation,
 } from '../core/index.ts'
 import {
@@ -32,6 +31,7 @@ import type {
 } from './driver.ts'
 import { Listing } from './listing.ts'
 import { Secret } from './secret.ts'
+import { failureOfReads, settleAll } from './several.ts'
 import { checkUsable, defaultClockSkewMs } from './validity.ts'
 
 export interface KeyVaultOptions extends ClientOptions {
@@ -182,38 +182,12 @@ export class KeyVault extends Client<KeyVaultDriver> {
       return this.calls.refuse('getSecrets', error)
     }
     const due = this.#due(rest)
-    const items: ItemResult<Secret>[] = []
-    let next = 0
-    const work = async () => {
-      while (next < ids.length) {
-        const index = next++
-        const given = ids[index] as string | SecretId
-        const { name, version } = typeof given === 'string' ? { name: given } : { ...given }
-        items[index] = await this.#read(
-          getSecret,
-          { name, version },
-          { ...rest, timeoutMs: timeLeft(due) },
-        ).then(
-          (value) => ({ status: 'fulfilled', value }),
-          (reason: InfraError) => ({ status: 'rejected', reason }),
-        )
-      }
-    }
-    await Promise.all(Array.from({ length: concurrency }, work))
-    const failed = items.filter((item) => item.status === 'rejected')
-    const first = failed[0]?.reason
-    if (first !== undefined) {
-      throw this.calls.error(
-        { name: 'getSecrets' },
-        {
-          kind: first.kind,
-          retryable: first.retryable,
-          retryAfterMs: first.retryAfterMs,
-          detail: `${failed.length} of ${items.length} secrets failed, the first with ${first.code}`,
-          items,
-        },
-      )
-    }
+    const items = await settleAll(ids, concurrency, (given) => {
+      const { name, version } = typeof given === 'string' ? { name: given } : { ...given }
+      return this.#read(getSecret, { name, version }, { ...rest, timeoutMs: timeLeft(due) })
+    })
+    const failure = failureOfReads(items)
+    if (failure !== undefined) throw this.calls.error({ name: 'getSecrets' }, failure)
     return items.map((item) => (item as { value: Secret }).value)
   }
 
