@@ -1,7 +1,7 @@
 import { type ActiveContext, badCorrelationId, currentContext, isCorrelationId } from './context.ts'
 import { type Attempt, DriverFailure } from './driver.ts'
 import { type Failure, type InfraError, type Outcome, passing } from './errors.ts'
-import type { CallOptions, CallPipeline, Operation } from './pipeline.ts'
+import type { CallOptions, CallPipeline, Era, Operation } from './pipeline.ts'
 import { fullJitter } from './resilience.ts'
 import type { Span } from './telemetry.ts'
 import { deadlines, maxDelayMs, type Timed } from './timers.ts'
@@ -62,6 +62,7 @@ export class Call<R, T> implements Timed, CallRecord {
   #signals: AbortSignal[] | undefined = undefined
   /** An earlier try may have been applied, so no later refusal can say that nothing was. */
   #uncertain = false
+  #era: Era | undefined = undefined
 
   constructor(
     pipeline: CallPipeline,
@@ -86,7 +87,7 @@ export class Call<R, T> implements Timed, CallRecord {
 
   start(): void {
     const pipeline = this.#pipeline
-    pipeline.begin()
+    this.#era = pipeline.begin()
     if (pipeline.closed) {
       this.#settle(pipeline.error(this.operation, { kind: 'closed' }))
       return
@@ -282,7 +283,7 @@ export class Call<R, T> implements Timed, CallRecord {
     if (this.#signals !== undefined) {
       for (const signal of this.#signals) signal.removeEventListener('abort', this)
     }
-    this.#pipeline.end()
+    this.#era?.leave()
     this.#pipeline.record(this, error)
   }
 }

@@ -32,6 +32,11 @@ export abstract class Client<D extends Driver> {
     return this.driver.adapter
   }
 
+  /** Where it goes, without credentials, if it goes anywhere. */
+  get resource(): string | undefined {
+    return this.driver.resource
+  }
+
   /**
    * Resolves if the server answers this client, one round trip, never retried, whatever the circuit's state.
    * @throws InfraError that says why not; on cancellation, kind `aborted`.

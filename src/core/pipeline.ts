@@ -79,8 +79,8 @@ export class CallPipeline {
   readonly #names: MetricNames
   readonly #recorders = new Map<string, (value: number) => void>()
   readonly #drainTimeoutMs: number
-  #inFlight = 0
-  #drained: (() => void) | undefined
+  #era = new Era()
+  #earlier: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
   constructor(component: string, driver: Driver, names: MetricNames, options: ClientOptions = {}) {
@@ -132,14 +132,7 @@ export class CallPipeline {
   }
 
   async #close(): Promise<void> {
-    if (this.#inFlight > 0) {
-      await bounded(
-        new Promise<void>((resolve) => {
-          this.#drained = resolve
-        }),
-        this.#drainTimeoutMs,
-      )
-    }
+    await bounded(this.settled(), this.#drainTimeoutMs)
     try {
       if (!(await bounded(this.driver.close(), this.#drainTimeoutMs))) {
         throw new DriverFailure({ kind: 'timeout', detail: 'the adapter did not close in time' })
@@ -149,14 +142,18 @@ export class CallPipeline {
     }
   }
 
-  /** @internal */
-  begin(): void {
-    this.#inFlight++
+  /** Resolves when every call that has begun so far has ended, well or not. */
+  async settled(): Promise<void> {
+    const era = this.#era
+    this.#era = new Era()
+    if (era.inFlight > 0) this.#earlier = Promise.all([this.#earlier, era.end()])
+    await this.#earlier
   }
 
-  /** @internal */
-  end(): void {
-    if (--this.#inFlight === 0) this.#drained?.()
+  /** @internal Where the call belongs, to say that it has ended. */
+  begin(): Era {
+    this.#era.inFlight++
+    return this.#era
   }
 
   /** A native error in our words. An adapter whose `classify` fails does not get to hide the failure. */
@@ -301,6 +298,22 @@ export class CallPipeline {
 
   #misconfigured(detail: string): InfraError {
     return this.error({ name: 'configure' }, { kind: 'config', detail })
+  }
+}
+
+/** The calls that began between one `settled` and the next. */
+export class Era {
+  inFlight = 0
+  #ended: (() => void) | undefined
+
+  end(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#ended = resolve
+    })
+  }
+
+  leave(): void {
+    if (--this.inFlight === 0) this.#ended?.()
   }
 }
 

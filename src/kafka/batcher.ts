@@ -1,17 +1,17 @@
 import type { Attempt } from '../core/index.ts'
 import { isWorkerd } from '../core/runtime.ts'
 import type { ProduceBatch, ProducerDriver, ProducerRecord, RecordMetadata } from './driver.ts'
-import { sizeOf } from './records.ts'
 
 /** The fate of each record, in order: a native error for one that failed. */
 export type Fates = readonly (RecordMetadata | Error)[]
 
+/** What one call sends, on its way. */
 interface Entry {
   readonly records: readonly ProducerRecord[]
   readonly size: number
   readonly attempt: Attempt
-  readonly resolve: (fates: Fates) => void
-  readonly reject: (error: unknown) => void
+  settle(fates: Fates): void
+  reject(error: unknown): void
 }
 
 const maxRecords = 10_000
@@ -37,12 +37,22 @@ export class RecordBatcher {
     this.#lingerMs = lingerMs
   }
 
-  add(records: readonly ProducerRecord[], attempt: Attempt): Promise<Fates> {
+  /** Rejects with the record's own error. */
+  addOne(record: ProducerRecord, attempt: Attempt): Promise<RecordMetadata> {
+    return new Promise((resolve, reject) => {
+      const settle = ([fate]: Fates) => {
+        if (fate instanceof Error) reject(fate)
+        else resolve(fate as RecordMetadata)
+      }
+      this.#add({ records: [record], size: record.size, attempt, settle, reject })
+    })
+  }
+
+  addMany(records: readonly ProducerRecord[], attempt: Attempt): Promise<Fates> {
     return new Promise((resolve, reject) => {
       let size = 0
-      for (const record of records) size += sizeOf(record)
-      this.#waiting.push({ records, size, attempt, resolve, reject })
-      this.#schedule()
+      for (const record of records) size += record.size
+      this.#add({ records, size, attempt, settle: resolve, reject })
     })
   }
 
@@ -55,7 +65,8 @@ export class RecordBatcher {
     void this.#drain()
   }
 
-  #schedule(): void {
+  #add(entry: Entry): void {
+    this.#waiting.push(entry)
     if (this.#scheduled || this.#sending) return
     this.#scheduled = true
     if (this.#lingerMs > 0 && !this.#hurried) {
@@ -82,7 +93,7 @@ export class RecordBatcher {
     this.#sending = false
   }
 
-  /** What fits into one batch. A call's records stay together, unless they alone are too many. */
+  /** What fits into one batch. A call's records stay together. */
   #take(waiting: Entry[]): Entry[] {
     let count = 0
     let records = 0
@@ -100,16 +111,18 @@ export class RecordBatcher {
     const entries = taken.filter((entry) => !entry.attempt.over)
     if (entries.length === 0) return
     const controller = new AbortController()
+    const { signal } = controller
     let live = entries.length
     const leave = () => {
       if (--live === 0) controller.abort()
     }
-    const attempts = entries.map(({ attempt }) => {
-      attempt.onCancel = leave
-      return attempt
-    })
-    const records = entries.flatMap((entry) => entry.records)
-    const { signal } = controller
+    const records: ProducerRecord[] = []
+    const attempts: Attempt[] = []
+    for (const entry of entries) {
+      records.push(...entry.records)
+      attempts.push(entry.attempt)
+      entry.attempt.onCancel = leave
+    }
     // Whatever the driver does: a batch that nobody waits for does not hold up the next one.
     const abandoned = new Promise<void>((resolve) => {
       signal.addEventListener('abort', () => resolve(), { once: true })
@@ -121,13 +134,13 @@ export class RecordBatcher {
     try {
       const fates = await this.#driver.produce(batch)
       let start = 0
-      for (const { records, resolve } of entries) {
-        const end = start + records.length
-        resolve(fates.slice(start, end))
+      for (const entry of entries) {
+        const end = start + entry.records.length
+        entry.settle(fates.slice(start, end))
         start = end
       }
     } catch (error) {
-      for (const { reject } of entries) reject(error)
+      for (const entry of entries) entry.reject(error)
     }
   }
 }

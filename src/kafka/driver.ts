@@ -40,6 +40,8 @@ export interface ProducerRecord {
   readonly partition: number | undefined
   /** Milliseconds since the epoch. Default: the broker's or the client's clock, as the transport has it. */
   readonly timestamp: number | undefined
+  /** What it takes of `maxRequestBytes`. */
+  readonly size: number
 }
 
 /** Where a message was stored. */

