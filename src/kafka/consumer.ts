@@ -14,6 +14,7 @@ import type {
   KafkaCapabilities,
   KafkaDriver,
   PartitionLag,
+  TopicPartition,
   TopicPartitionOffset,
 } from './driver.ts'
 import type { KafkaMessage } from './message.ts'
@@ -135,6 +136,11 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
   /** What this adapter can do. */
   get capabilities(): KafkaCapabilities {
     return this.#capabilities
+  }
+
+  /** Its partitions: empty for a standby, `undefined` where the transport does not say. */
+  get assigned(): readonly TopicPartition[] | undefined {
+    return this.driver.membership.assigned
   }
 
   /**
@@ -358,13 +364,7 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
   }
 }
 
-function partitionOf({
-  topic,
-  partition,
-}: {
-  readonly topic: string
-  readonly partition: number
-}): string {
+function partitionOf({ topic, partition }: TopicPartition): string {
   return `${topic}:${partition}`
 }
 

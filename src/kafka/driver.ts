@@ -113,7 +113,7 @@ export interface Membership {
   /** When the server last confirmed it, on the clock of `performance.now()`; `undefined` before the first time. */
   readonly confirmedAt: number | undefined
   /** `undefined` where the transport does not say. Empty for a standby. */
-  readonly assigned: readonly { readonly topic: string; readonly partition: number }[] | undefined
+  readonly assigned: readonly TopicPartition[] | undefined
 }
 
 export interface ConsumerDriver extends Driver {
