@@ -1,3 +1,21 @@
+export {
+  type Database,
+  type HealthOptions,
+  MongoDB,
+  type MongoOptions,
+  type Transaction,
+  type TransactionOptions,
+} from './client.ts'
+export {
+  type BulkWrite,
+  type BulkWriteResult,
+  Collection,
+  type DeleteResult,
+  type InsertManyResult,
+  type InsertOneResult,
+  type UpdateResult,
+} from './collection.ts'
+export { Cursor } from './cursor.ts'
 export type {
   BulkOperation,
   BulkReply,
@@ -22,6 +40,23 @@ export type {
   WriteFailure,
 } from './driver.ts'
 export { classifyServerError, hasLabel, ServerError, type ServerErrorLike } from './errors.ts'
+export { type OperatorPolicy, Operators } from './operators.ts'
+export type {
+  AggregateOptions,
+  BulkWriteOptions,
+  CountOptions,
+  CreateIndexOptions,
+  DeleteOptions,
+  DistinctOptions,
+  FindOneAndDeleteOptions,
+  FindOneAndReplaceOptions,
+  FindOneAndUpdateOptions,
+  FindOneOptions,
+  FindOptions,
+  InsertManyOptions,
+  ReplaceOptions,
+  UpdateOptions,
+} from './options.ts'
 export type {
   Collation,
   Condition,
