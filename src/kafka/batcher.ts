@@ -119,8 +119,10 @@ export class RecordBatcher {
     const records: ProducerRecord[] = []
     const attempts: Attempt[] = []
     for (const entry of entries) {
-      records.push(...entry.records)
-      attempts.push(entry.attempt)
+      for (const record of entry.records) {
+        records.push(record)
+        attempts.push(entry.attempt)
+      }
       entry.attempt.onCancel = leave
     }
     // Whatever the driver does: a batch that nobody waits for does not hold up the next one.

@@ -56,7 +56,10 @@ export interface RecordMetadata {
 /** One request's worth of messages, which may come from several calls. */
 export interface ProduceBatch {
   readonly records: readonly ProducerRecord[]
-  /** The calls they come from. The driver marks each as `sent` just before the first byte may leave. */
+  /**
+   * Of each record, the call that it comes from. The driver marks it as `sent` just before the first byte may
+   * leave, and leaves out the records of a call that is `over` by then.
+   */
   readonly attempts: readonly Attempt[]
   /** Fires when no caller waits any more: what has not been sent must not be sent then, or ever. */
   readonly signal: AbortSignal
