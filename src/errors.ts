@@ -95,6 +95,42 @@ const special: Readonly<Record<string, Texts>> = {
     'Some backends could not be connected by `warm`, or did not close cleanly.',
     'The message says why of each, and `cause.errors` has their own errors. A call to a backend that failed tries again.',
   ],
+  KAFKA_NOT_FOUND: [
+    'There is no such topic, partition or consumer instance, or the offset is out of range.',
+    'Create the topic first; topics are not created by sending to them unless the broker is set up so.',
+  ],
+  KAFKA_CONFLICT: [
+    'The group has rebalanced and a partition of the commit belongs to another member, the name of the instance is taken, or the topic exists.',
+    'After a rebalance nothing was committed: read on, what was not committed comes again. Give instances names of their own.',
+  ],
+  KAFKA_INVALID: [
+    'A message, a topic or an option is malformed, a message is larger than the broker takes, or two polls of one consumer run at once.',
+    'Correct the call. For larger messages raise `message.max.bytes` of the topic and `maxRequestBytes` of the adapter.',
+  ],
+  KEYVAULT_NOT_FOUND: [
+    'There is no such secret or version, or it has been deleted.',
+    'Look at `listSecrets`, and at `listDeletedSecrets` for what can be recovered.',
+  ],
+  KEYVAULT_CONFLICT: [
+    'A deleted secret has the name, or the vault is still busy with an earlier operation on it.',
+    'Recover or purge the deleted secret first, or wait until the vault is done.',
+  ],
+  KEYVAULT_FORBIDDEN: [
+    'The credentials lack the permission, a firewall or policy of the vault refuses, or the secret is disabled, expired or not valid yet: `whyUnusable` tells.',
+    'Grant the permission, or make a new version of the secret. `ignoreValidity` reads an expired one.',
+  ],
+  MONGODB_CONFLICT: [
+    'A unique index has the value already (the message names the index), or another operation changed the document at the same time.',
+    'Choose another value or update what is there. A write conflict in a transaction passes: run the transaction again.',
+  ],
+  MONGODB_INVALID: [
+    'A document, filter, update or option is malformed, an operator is not allowed, a document is too large or too deep, or it fails the validation of the collection.',
+    'Correct the call; repeating it gives the same error.',
+  ],
+  MONGODB_NOT_FOUND: [
+    'The cursor is gone (read too slowly, or closed), or the collection or index does not exist and the operation needs it.',
+    'Run the query again. Reads of a missing collection are no error: they give nothing.',
+  ],
   REDIS_NOT_FOUND: [
     'There is no such key, script, stream or consumer group, and the command needs it.',
     'Create it first. Reads of a missing key are no error: they give null.',
@@ -119,6 +155,9 @@ const components: Readonly<Record<string, readonly ErrorKind[]>> = {
   gateway: ['config', 'internal', 'invalid', 'not-found', 'timeout', 'unauthenticated'],
   health: ['aborted', 'config', 'invalid', 'timeout', 'unavailable'],
   infrastructure: ['unavailable'],
+  kafka: Object.keys(byKind) as ErrorKind[],
+  keyvault: Object.keys(byKind) as ErrorKind[],
+  mongodb: Object.keys(byKind) as ErrorKind[],
   redis: Object.keys(byKind) as ErrorKind[],
   server: ['config'],
 }
