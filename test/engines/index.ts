@@ -1,6 +1,7 @@
 import { afterAll, type SuiteOptions } from 'vitest'
 import { EngineMissing } from './process.ts'
 import { redisServer, startRedis, startRedisCluster } from './redis.ts'
+import { shared } from './shared.ts'
 
 const engines = {
   /** Any Redis: the one that REDIS_URL names, or a process of our own. Use keys of your own, never FLUSHALL. */
@@ -9,6 +10,14 @@ const engines = {
   'redis-process': startRedis,
   /** Three masters, always our own. */
   'redis-cluster': startRedisCluster,
+  /** Any Kafka: KAFKA_BROKERS, or one broker that all test files share. Use topics and groups of your own. */
+  kafka: async () => (await import('./kafka.ts')).kafkaAt((await shared('kafka')).split(',')),
+  /** A Kafka that may be paused, killed and started again: always a process of our own, ready after 4 s. */
+  'kafka-process': async () => (await import('./kafka.ts')).startKafka(),
+  /** Any MongoDB: MONGODB_URL, or one FerretDB that all test files share. Use a database of your own. */
+  mongodb: async () => (await import('./mongodb.ts')).mongodbAt(await shared('mongodb')),
+  /** A FerretDB that may be paused, killed and started again: always a process of our own. */
+  'mongodb-process': async () => (await import('./mongodb.ts')).startMongodb(),
 }
 
 type Engines = typeof engines

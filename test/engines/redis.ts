@@ -66,8 +66,8 @@ function redisProcess(url: string, port: number, server: EngineProcess): RedisPr
     pid: server.pid,
     ended: server.ended,
     command: (...args) => runCommand(url, ...args),
-    pause: () => void process.kill(server.pid, 'SIGSTOP'),
-    resume: () => void process.kill(server.pid, 'SIGCONT'),
+    pause: server.pause,
+    resume: server.resume,
     stop: server.stop,
   }
 }

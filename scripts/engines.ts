@@ -1,0 +1,20 @@
+/**
+ * `npx node scripts/engines.ts`: fetches what the tests would otherwise fetch when they first need it, Kafka's
+ * jars and a FerretDB, into the user's cache directory. What is missing then is said again by the tests.
+ */
+import { ferretdb } from '../test/engines/ferretdb.ts'
+import { kafkaJars } from '../test/engines/kafka.ts'
+import { EngineMissing } from '../test/engines/process.ts'
+
+async function prepare(name: string, fetch: () => Promise<string>): Promise<void> {
+  const started = performance.now()
+  try {
+    await fetch()
+    console.log(`✓ ${name} (${((performance.now() - started) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    if (!(error instanceof EngineMissing)) throw error
+    console.log(`✗ ${name}: ${error.message}`)
+  }
+}
+
+await Promise.all([prepare('kafka', kafkaJars), prepare('ferretdb', ferretdb)])
