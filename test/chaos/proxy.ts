@@ -46,11 +46,12 @@ export class ChaosProxy extends EventEmitter<Events> {
   /** What clients have sent, a chunk for each read. */
   readonly received: Buffer[] = []
 
-  constructor(upstreamPort: number) {
+  constructor(upstreamPort: number, port = 0) {
     super()
     // Each connection that is held waits for the next mode.
     this.setMaxListeners(0)
     this.#upstreamPort = upstreamPort
+    this.#port = port
   }
 
   /** Where clients connect. Stays the same while refusing. */
@@ -162,9 +163,9 @@ export class ChaosProxy extends EventEmitter<Events> {
   }
 }
 
-/** Starts a proxy in front of a port of loopback, in mode `pass`. */
-export async function startProxy(upstreamPort: number): Promise<ChaosProxy> {
-  const proxy = new ChaosProxy(upstreamPort)
+/** Starts a proxy in front of a port of loopback, in mode `pass`, at a port of its own or one that is free. */
+export async function startProxy(upstreamPort: number, port?: number): Promise<ChaosProxy> {
+  const proxy = new ChaosProxy(upstreamPort, port)
   await proxy.listen()
   return proxy
 }

@@ -182,11 +182,20 @@ async function create(admin: Admin, topic: NewTopic): Promise<Error | undefined>
   }
 }
 
-/** The controller knows a new topic before the brokers do. */
+/** The controller knows a new topic before the brokers do, and they know a leader before it knows that it leads. */
 async function visible(admin: Admin, topics: readonly string[], attempt: Attempt): Promise<void> {
   while (topics.length > 0 && !attempt.over) {
     try {
-      await admin.metadata({ topics: [...topics], forceUpdate: true })
+      const metadata = await admin.metadata({ topics: [...topics], forceUpdate: true })
+      await admin.listOffsets({
+        topics: topics.map((name) => ({
+          name,
+          partitions: Array.from(metadata.topics.get(name)?.partitions ?? [], (_, partition) => ({
+            partitionIndex: partition,
+            timestamp: ends.latest,
+          })),
+        })),
+      })
       return
     } catch (error) {
       const { kind } = classify(error)
