@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Admin } from '@platformatic/kafka'
+import { Admin, type Producer } from '@platformatic/kafka'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { PlatformaticOptions } from '../../adapters/kafka/platformatic.ts'
 import type { ProducerOptions } from '../../src/kafka/index.ts'
@@ -148,11 +148,9 @@ describe('platformatic', needs(shared), () => {
       await producer.send({ value: 'before' })
       await proxy.setMode('refuse')
       const down = { code: 'KAFKA_UNAVAILABLE', outcome: 'not-applied', retryable: true }
-      await vi.waitFor(async () => {
-        expect(await failure(producer.send({ value: 'lost' }, { timeoutMs: 5000 }))).toMatchObject(
-          down,
-        )
-      })
+      const native = (await producer.native()) as Producer
+      await vi.waitFor(() => expect(native.isConnected()).toBe(false))
+      expect(await failure(producer.send({ value: 'lost' }))).toMatchObject(down)
       expect(await failure(producer.health())).toMatchObject(down)
       expect(await failure(admin.listTopics())).toMatchObject(down)
       await proxy.setMode('pass')
@@ -320,7 +318,7 @@ describe('platformatic', needs(shared), () => {
       await vi.waitFor(async () => {
         const error = await failure(consumer.poll({ waitMs: 0, timeoutMs }))
         expect(error.kind).toMatch(/unavailable|timeout/)
-      })
+      }, 10_000)
       await proxy.setMode('pass')
       await producer.send({ value: 'after', partition: 0 }, { timeoutMs: 20_000 })
       await vi.waitFor(

@@ -1,4 +1,4 @@
-import type { ClusterMetadata, MessageToProduce, Producer } from '@platformatic/kafka'
+import type { MessageToProduce, Producer } from '@platformatic/kafka'
 import { type Attempt, DriverFailure, type Failure } from '../../../src/core/index.ts'
 import {
   classifyCode,
@@ -67,16 +67,15 @@ export class PlatformaticProducer implements ProducerDriver {
     const abandon = () => this.#abandon(client)
     batch.signal.addEventListener('abort', abandon, { once: true })
     this.#batches++
+    const fates: Fate[] = []
     try {
-      const fates: Fate[] = new Array(batch.records.length)
       for (const chunks of await this.#rounds(client, batch, fates)) {
         await this.#send(client, chunks, batch, fates)
       }
       return fates
-    } catch (error) {
-      client.clearMetadata()
-      throw error
     } finally {
+      // A leader that failed may have lost its partitions, and the library would not ask for seconds.
+      if (fates.length === 0 || fates.some((fate) => fate instanceof Error)) client.clearMetadata()
       this.#batches--
       batch.signal.removeEventListener('abort', abandon)
       this.#lastUsed = performance.now()
@@ -207,7 +206,6 @@ export class PlatformaticProducer implements ProducerDriver {
         settle(sent, topic, partition, offset, fates)
       }
     } catch (error) {
-      client.clearMetadata()
       for (const halves of apart(sent, error, fates)) {
         for (const half of halves) await this.#send(client, [half], batch, fates)
       }
@@ -217,9 +215,9 @@ export class PlatformaticProducer implements ProducerDriver {
   /** Those chunks whose leader is connected: until here nothing that fails has been sent. */
   async #reachable(client: Producer, chunks: Chunk[], fates: Fate[]): Promise<Chunk[]> {
     const unreachable = new Map<number, Error>()
-    const { brokers } = client.currentMetadata as ClusterMetadata
+    const brokers = client.currentMetadata?.brokers
     for (const leader of new Set(chunks.map((chunk) => chunk.leader))) {
-      const broker = brokers.get(leader)
+      const broker = brokers?.get(leader)
       if (
         broker !== undefined &&
         client.connections.getEstablishedConnection(broker)?.isConnected()
@@ -231,7 +229,6 @@ export class PlatformaticProducer implements ProducerDriver {
         await client.connections.get(broker)
       } catch (error) {
         unreachable.set(leader, notApplied(error))
-        client.clearMetadata()
       }
     }
     const ready = chunks.filter(({ leader, places }) => {
