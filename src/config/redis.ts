@@ -2,10 +2,11 @@ import * as v from 'valibot'
 import type { IoredisOptions } from '../../adapters/redis/ioredis.ts'
 import type { RestOptions } from '../../adapters/redis/rest.ts'
 import { Redis, type RedisDriver } from '../redis/index.ts'
+import { chooseAdapter } from './choice.ts'
 import type { Backend, Open } from './infrastructure.ts'
 import type { Problems } from './problems.ts'
 import type { Settings } from './settings.ts'
-import { flag, integer, secret, validate } from './validation.ts'
+import { aFunction, flag, integer, secret, validate } from './validation.ts'
 
 export type RedisAdapter = 'ioredis' | 'rest' | 'memory'
 
@@ -71,7 +72,6 @@ const nodeList = v.pipe(
   nodes,
 )
 const milliseconds = v.pipe(v.number(), v.gtValue(0))
-const aFunction = v.custom<typeof fetch>((value) => typeof value === 'function')
 const tlsOptions = v.custom<object>((value) => typeof value === 'object' && value !== null)
 
 const wantedUrl = 'give it redis://host, rediss://host, https://host or memory:'
@@ -95,8 +95,20 @@ const fields = {
 
 type Field = keyof typeof fields
 
-/** What only `rest` takes. `url` is for both, the others are for ioredis. */
-const restOnly: readonly string[] = ['token', 'fetch', 'maxRequestBytes'] satisfies Field[]
+const takenBy: Readonly<Partial<Record<Field, readonly RedisAdapter[]>>> = {
+  token: ['rest'],
+  fetch: ['rest'],
+  maxRequestBytes: ['rest'],
+  host: ['ioredis'],
+  port: ['ioredis'],
+  username: ['ioredis'],
+  password: ['ioredis'],
+  db: ['ioredis'],
+  tls: ['ioredis'],
+  cluster: ['ioredis'],
+  connectTimeoutMs: ['ioredis'],
+  maxIdleMs: ['ioredis'],
+}
 
 function configure(
   adapters: RedisAdapters,
@@ -105,37 +117,25 @@ function configure(
 ): Open<Redis> | undefined {
   const valid = validate(fields, settings, problems)
   const { url, cluster } = valid
+  const { ioredis } = adapters
   const name = (field: Field) => settings.nameOf(field)
   const given = new Set(Object.keys(settings.values))
-
-  const scheme = url && adapterByScheme[new URL(url).protocol]
   const hasNodes = given.has('cluster') && typeof cluster !== 'boolean'
-  const adapter = valid.adapter ?? scheme ?? (given.has('host') || hasNodes ? 'ioredis' : undefined)
-  // For development and tests: whatever else is set is for elsewhere.
+  const adapter = chooseAdapter<RedisAdapter>(settings, valid, problems, {
+    byScheme: adapterByScheme,
+    otherwise: given.has('host') || hasNodes ? 'ioredis' : undefined,
+    unable: ioredis === undefined ? ['ioredis'] : [],
+    takenBy,
+  })
   if (adapter === 'memory') return open(adapters.memory)
-
   if (!given.has('url')) {
     if (adapter === 'rest') problems.add(name('url'), 'set it to https://host')
     else if (!given.has('host') && !hasNodes)
       problems.add(name('url'), `set it, or ${name('host')}`)
   }
   if (adapter === undefined) return undefined
-  if (scheme !== undefined && scheme !== adapter) {
-    problems.add(name('adapter'), `unset it; the scheme of ${name('url')} is for ${scheme}`)
-    return undefined
-  }
-  const ioredis = adapter === 'ioredis' ? adapters.ioredis : undefined
-  if (adapter === 'ioredis' && ioredis === undefined) {
-    problems.add(name('url'), 'set it to https://host; this runtime cannot do TCP')
-    return undefined
-  }
-  for (const field of given) {
-    if (field === 'url' || field === 'adapter') continue
-    if (restOnly.includes(field) === (adapter === 'rest')) continue
-    problems.add(settings.nameOf(field), `unset it; ${adapter} does not take it`)
-  }
 
-  if (ioredis === undefined) {
+  if (adapter === 'rest' || ioredis === undefined) {
     const { token, fetch, maxRequestBytes } = valid
     if (!given.has('token'))
       problems.add(name('token'), `set it, since ${name('url')} is over HTTP`)

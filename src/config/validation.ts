@@ -50,3 +50,7 @@ export function secret(form: RegExp) {
     v.custom<() => string | Promise<string>>((value) => typeof value === 'function'),
   ])
 }
+
+export const aFunction = v.custom<typeof fetch>((value) => typeof value === 'function')
+
+export const text = v.pipe(v.string(), v.nonEmpty())
