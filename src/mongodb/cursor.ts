@@ -50,19 +50,22 @@ export class Cursor<T> implements AsyncIterableIterator<T, undefined> {
 
   async #advance(): Promise<IteratorResult<T, undefined>> {
     while (!this.exhausted) {
-      this.#batch = await this.#page()
+      this.#batch = await this.#page(this.#options)
       this.#read = 0
       if (this.#batch.length > 0) return this.next()
     }
     return { done: true, value: undefined }
   }
 
-  /** What is left of the present page, or else the next one. Empty at the end. */
-  async nextBatch(): Promise<T[]> {
+  /**
+   * What is left of the present page, or else the next one. Empty at the end. The options are for this page,
+   * in place of the cursor's own.
+   */
+  async nextBatch(options = this.#options): Promise<T[]> {
     let batch = this.#batch.slice(this.#read)
     this.#batch = []
     this.#read = 0
-    while (batch.length === 0 && !this.exhausted) batch = await this.#page()
+    while (batch.length === 0 && !this.exhausted) batch = await this.#page(options)
     return batch
   }
 
@@ -107,16 +110,16 @@ export class Cursor<T> implements AsyncIterableIterator<T, undefined> {
     return this.close()
   }
 
-  async #page(): Promise<T[]> {
+  async #page(options: CallOptions | undefined): Promise<T[]> {
     const rest = this.#rest
     this.#rest = undefined
     const { documents, rest: after } =
-      rest === undefined ? await this.#open() : await this.#more(rest)
+      rest === undefined ? await this.#open(options) : await this.#more(rest, options)
     this.#rest = after
     return documents as T[]
   }
 
-  #open(): Promise<Page> {
+  #open(options: CallOptions | undefined): Promise<Page> {
     const { calls, executor } = this.#scope
     this.#started = true
     let query: Query
@@ -130,11 +133,11 @@ export class Cursor<T> implements AsyncIterableIterator<T, undefined> {
       operation,
       request,
       (request, attempt) => executor.open(request, attempt),
-      this.#options,
+      options,
     )
   }
 
-  #more(rest: ServerCursor): Promise<Page> {
+  #more(rest: ServerCursor, options: CallOptions | undefined): Promise<Page> {
     const { calls } = this.#scope
     let tried = false
     return calls.run(
@@ -150,7 +153,7 @@ export class Cursor<T> implements AsyncIterableIterator<T, undefined> {
           throw new DriverFailure({ ...failure, retryable: false }, { cause: error })
         }
       },
-      this.#options,
+      options,
     )
   }
 }

@@ -97,7 +97,7 @@ export function classifyServerError(error: ServerErrorLike, operation: string): 
     ;[kind, detail] = ['unsupported', 'the server cannot do transactions']
   }
   if (detail === 'duplicate key') {
-    const index = indexOf(error)
+    const index = violatedIndex(error)
     if (index !== undefined) detail = `duplicate key in index ${index}`
   }
   const failure: Failure = { kind, detail }
@@ -109,7 +109,7 @@ export function classifyServerError(error: ServerErrorLike, operation: string): 
 }
 
 /** The index that a duplicate is in, if the server names it. Never what stands behind it: that is the value. */
-function indexOf({ message, keyPattern }: ServerErrorLike): string | undefined {
+export function violatedIndex({ message, keyPattern }: ServerErrorLike): string | undefined {
   const named = /^E11000 duplicate key error collection: .*? index: ([ -~]{1,128}?) dup key:/.exec(
     message,
   )
