@@ -1,6 +1,7 @@
 import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { Admin, type Producer } from '@platformatic/kafka'
-import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { PlatformaticOptions } from '../../adapters/kafka/platformatic.ts'
 import type { ProducerOptions } from '../../src/kafka/index.ts'
 import { type ChaosProxy, type Mode, startProxy } from '../chaos/proxy.ts'
@@ -156,6 +157,24 @@ describe('platformatic', needs(shared), () => {
       await proxy.setMode('pass')
       await producer.send({ value: 'after' })
       expect((await stored()).toSorted()).toEqual(['after', 'before'])
+    })
+
+    test('a server that is no Kafka, or wants other credentials: it hangs up, and nothing was sent', async () => {
+      const server = createServer((socket) => {
+        socket.on('error', () => {}).on('data', () => socket.end('HTTP/1.1 400 Bad Request'))
+      }).listen(0, '127.0.0.1')
+      onTestFinished(() => void server.close())
+      await once(server, 'listening')
+      const { port } = server.address() as AddressInfo
+      const { producer } = connect({ brokers: `127.0.0.1:${port}` }, { topic })
+      const lost = { code: 'KAFKA_UNAVAILABLE', outcome: 'not-applied' }
+      expect(await failure(producer.health())).toMatchObject(lost)
+      expect(await failure(producer.send({ value: 'v' }))).toMatchObject(lost)
+    })
+
+    test('a broker without TLS', async () => {
+      const { producer } = through({}, { tls: true })
+      expect(await failure(producer.send({ value: 'v' }))).toMatchObject({ code: 'KAFKA_CONFIG' })
     })
 
     test('what was given up while the connection was opening is never sent', async () => {

@@ -10,7 +10,7 @@ import {
   type RecordMetadata,
 } from '../../../src/kafka/index.ts'
 import { classify, lostConnection, partsOf } from './errors.ts'
-import { discard, guard, load } from './library.ts'
+import { discard, guard, type Library, load } from './library.ts'
 import type { Settings } from './options.ts'
 
 type Fate = RecordMetadata | Error
@@ -128,6 +128,7 @@ export class PlatformaticProducer implements ProducerDriver {
         retryDelay: (_client, _operation, attempt) => Math.min(1000, 50 * 2 ** attempt),
       })
       guard(this.#client.connections)
+      retryOnlyProduce(library, this.#client)
       this.#records = 0
       this.#lastUsed = performance.now()
     }
@@ -245,6 +246,13 @@ export class PlatformaticProducer implements ProducerDriver {
       return []
     }
   }
+}
+
+/** An idempotent producer of the library's retries everything for ever. What fails before the batch is the pipeline's. */
+function retryOnlyProduce(library: Library, client: Producer): void {
+  const perform = client[library.kPerformWithRetry].bind(client)
+  client[library.kPerformWithRetry] = (name, operation, callback, attempt, errors, skip, limit) =>
+    perform(name, operation, callback, attempt, errors, skip, name === 'produce' ? limit : 0)
 }
 
 type Partitions = readonly { readonly leader: number }[]
