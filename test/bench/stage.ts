@@ -1,15 +1,25 @@
 import { fileURLToPath } from 'node:url'
+import { type KafkaProcess, startKafka } from '../engines/kafka.ts'
 import { type EngineProcess, freePort, startProcess, until } from '../engines/process.ts'
 import { type RedisProcess, startRedis } from '../engines/redis.ts'
 
 /** The servers behind the figures, each a process of its own, started when the first figure needs it. */
 export class Stage {
   #redis: Promise<RedisProcess> | undefined
+  #kafka: Promise<KafkaProcess> | undefined
   #gateway: Promise<Gateway> | undefined
 
   redis(): Promise<RedisProcess> {
     this.#redis ??= startRedis()
     return this.#redis
+  }
+
+  /** Its brokers. It has the topic, with one partition. */
+  async kafka(topic: string): Promise<readonly string[]> {
+    this.#kafka ??= startKafka()
+    const kafka = await this.#kafka
+    await kafka.createTopic(topic).catch(() => {})
+    return kafka.brokers
   }
 
   /** What `npm start` starts, over `redis()`. */
@@ -21,6 +31,7 @@ export class Stage {
   async stop(): Promise<void> {
     await (await this.#gateway)?.stop()
     await (await this.#redis)?.stop()
+    await (await this.#kafka)?.stop()
   }
 }
 
