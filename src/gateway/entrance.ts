@@ -30,6 +30,11 @@ const defaults: Limits = {
   bodyBytes: 10_000_000,
   bodyTimeoutMs: 10_000,
   commands: 10_000,
+  documentBodyBytes: 48_000_000,
+  writes: 100_000,
+  documents: 50_000,
+  cursors: 1000,
+  cursorIdleMs: 60_000,
   keepAliveMs: 15_000,
 }
 
@@ -64,7 +69,7 @@ export class Entrance {
     const startedAt = performance.now()
     let call: Call | undefined
     try {
-      const access = this.#authorise(request)
+      const access = this.#authorise(face, request)
       call = new Call(request, access, this.#limits, this.#closing.signal)
       const answer = await handlerOf(methods, request.method)(call)
       // Nobody would read the stream, and so nobody would end it.
@@ -87,9 +92,10 @@ export class Entrance {
   }
 
   /** @throws Refusal */
-  #authorise(request: Request): Access {
+  #authorise(face: Face, request: Request): Access {
     const token =
       /^bearer ([\x21-\x7e]+)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ??
+      headerOf(request, face.tokenHeaders ?? []) ??
       new URL(request.url).searchParams.get('_token')
     let access: Access | undefined
     if (token !== null) {
@@ -123,6 +129,15 @@ export class Entrance {
       // A log that fails is not the caller's concern.
     }
   }
+}
+
+/** The first of these headers that the request has. */
+function headerOf({ headers }: Request, names: readonly string[]): string | undefined {
+  for (const name of names) {
+    const value = headers.get(name)
+    if (value !== null) return value
+  }
+  return undefined
 }
 
 /** A path that no protocol has. */

@@ -10,6 +10,10 @@ export interface Face {
   readonly routes: Readonly<Record<string, Methods>>
   /** A failure of the whole request in the words of the protocol. Its status is by kind unless it is given. */
   failure(error: Failed, request: Request): Answer
+  /** Headers that may carry the token beside `Authorization`, lower case: `apikey`. */
+  readonly tokenHeaders?: readonly string[]
+  /** The gateway closes: what the face holds between requests is let go. */
+  close?(): void
 }
 
 /** What answers each method. It rejects with a `Refusal`, or with whatever the backend's client rejects with. */
@@ -37,6 +41,16 @@ export interface Limits {
   readonly bodyTimeoutMs: number
   /** The most commands of one pipeline or transaction. Default 10,000. */
   readonly commands: number
+  /** The largest body of a MongoDB request: a document of 16 MB takes more as EJSON. Default 48 MB, as a message over TCP. */
+  readonly documentBodyBytes: number
+  /** The most documents or writes of one MongoDB request. Default 100,000, as over TCP. */
+  readonly writes: number
+  /** The most documents of a MongoDB reply that has no cursor. Default 50,000, as Atlas had it. */
+  readonly documents: number
+  /** The most MongoDB cursors at a time. Default 1000. */
+  readonly cursors: number
+  /** How long a MongoDB cursor stays open without a request. Milliseconds, default 60 s. */
+  readonly cursorIdleMs: number
   /** How often a quiet event stream shows that it is alive: clients give up after 45 s. Milliseconds, default and most 15 s. */
   readonly keepAliveMs: number
 }
@@ -108,8 +122,8 @@ export class Call {
   }
 
   /** The whole body, within the limits of size and time. */
-  async body(): Promise<Uint8Array> {
-    const { bodyBytes, bodyTimeoutMs } = this.limits
+  async body(bodyBytes = this.limits.bodyBytes): Promise<Uint8Array> {
+    const { bodyTimeoutMs } = this.limits
     const timeoutMs = Math.min(bodyTimeoutMs, this.#timeoutMs ?? bodyTimeoutMs)
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {

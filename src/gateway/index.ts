@@ -1,8 +1,10 @@
 import { Hono } from 'hono'
 import type { Logger } from '../core/index.ts'
+import type { MongoDB } from '../mongodb/index.ts'
 import type { Redis } from '../redis/index.ts'
 import { Entrance, notFound } from './entrance.ts'
 import type { Face, Limits } from './face.ts'
+import { mongodbFace } from './mongodb.ts'
 import { redisFace } from './redis.ts'
 
 export type { Limits } from './face.ts'
@@ -14,6 +16,10 @@ export interface GatewayOptions {
   readonly readOnlyToken?: string | undefined
   /** Serves this client at `/redis`, by the Upstash Redis REST protocol. */
   readonly redis?: Redis | undefined
+  /** Serves this client at `/mongodb`, by the Data API of MongoDB Atlas. Which operators pass, its `operators` say. */
+  readonly mongodb?: MongoDB | undefined
+  /** The databases that are served. Default: all but `admin`, `config` and `local`. */
+  readonly mongodbDatabases?: readonly string[] | undefined
   readonly limits?: Partial<Limits> | undefined
   /** For requests that the gateway turns down; the clients log their own failures. Default: JSON lines. `false` for none. */
   readonly logger?: Logger | false | undefined
@@ -33,9 +39,10 @@ export interface Gateway {
  * @throws InfraError `GATEWAY_CONFIG` for a token or a limit that cannot be.
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { redis } = options
+  const { redis, mongodb, mongodbDatabases } = options
   const faces: Face[] = []
   if (redis !== undefined) faces.push(redisFace(redis))
+  if (mongodb !== undefined) faces.push(mongodbFace(mongodb, mongodbDatabases))
 
   const entrance = new Entrance(options)
   const app = new Hono({ strict: false })
@@ -47,6 +54,9 @@ export function createGateway(options: GatewayOptions): Gateway {
   app.notFound(notFound)
   return {
     fetch: (request) => app.fetch(request),
-    close: () => entrance.close(),
+    close() {
+      entrance.close()
+      for (const face of faces) face.close?.()
+    },
   }
 }

@@ -218,11 +218,9 @@ export class Collection<T extends object = Document, Allowed extends string = ne
     const operation: Operation<InsertManyResult<T>> = {
       name: 'insertMany',
       ...write,
-      decode: ({ insertedIds, failures }: InsertManyReply) => {
-        if (failures.length > 0) {
-          throw this.#failed(insertedIds, () => 'insertOne', failures, ordered)
-        }
-        const ids = insertedIds as IdOf<T>[]
+      decode: (reply: InsertManyReply) => {
+        const ids = reply.insertedIds as IdOf<T>[]
+        if (reply.failures.length > 0) throw this.#failed(reply, ids, () => 'insertOne', ordered)
         return { insertedCount: ids.length, insertedIds: ids }
       },
     }
@@ -396,12 +394,13 @@ export class Collection<T extends object = Document, Allowed extends string = ne
     const operation: Operation<BulkWriteResult> = {
       name: 'bulkWrite',
       ...write,
-      decode: ({ failures, ...result }: BulkReply) => {
+      decode: (reply: BulkReply) => {
+        const { failures, ...result } = reply
         if (failures.length === 0) return result
         const { insertedIds, upsertedIds } = result
         const ids = writes.map((_, i) => insertedIds[i] ?? upsertedIds[i])
         const nameOf = (i: number) => Object.keys(writes[i] as object)[0] as string
-        throw this.#failed(ids, nameOf, failures, ordered)
+        throw this.#failed(reply, ids, nameOf, ordered)
       },
     }
     return this.#run(
@@ -554,14 +553,18 @@ export class Collection<T extends object = Document, Allowed extends string = ne
     )
   }
 
-  /** What became of each write of a bulk of which the server refused some. `ids` and `names` are in its order. */
+  /**
+   * What became of each write of a bulk of which the server refused some. `ids` and `names` are in its order.
+   * The reply, with its counts, is the cause.
+   */
   #failed(
+    reply: { readonly failures: readonly WriteFailure[] },
     ids: readonly unknown[],
     names: (index: number) => string,
-    failures: readonly WriteFailure[],
     ordered: boolean,
   ): DriverFailure {
     const { calls } = this.#scope
+    const { failures } = reply
     const refused = new Map(failures.map((failure) => [failure.index, failure]))
     const end = ordered ? Math.min(...refused.keys()) : ids.length
     const items = ids.map((value, i): ItemResult => {
@@ -585,12 +588,15 @@ export class Collection<T extends object = Document, Allowed extends string = ne
     const open = items.some(
       (item) => item.status === 'rejected' && item.reason.outcome === 'unknown',
     )
-    return new DriverFailure({
-      kind,
-      detail: `${failures.length} of ${ids.length} failed, the first with: ${detail}`,
-      outcome: applied ? 'partial' : open ? 'unknown' : 'not-applied',
-      items,
-    })
+    return new DriverFailure(
+      {
+        kind,
+        detail: `${failures.length} of ${ids.length} failed, the first with: ${detail}`,
+        outcome: applied ? 'partial' : open ? 'unknown' : 'not-applied',
+        items,
+      },
+      { cause: reply },
+    )
   }
 }
 
