@@ -4,10 +4,21 @@ import type { MongoDB } from '../mongodb/index.ts'
 import type { Redis } from '../redis/index.ts'
 import { Entrance, notFound } from './entrance.ts'
 import type { Face, Limits } from './face.ts'
+import type { KeyVaultEmulator } from './keyvault.ts'
 import { mongodbFace } from './mongodb.ts'
 import { redisFace } from './redis.ts'
 
 export type { Limits } from './face.ts'
+export {
+  createKeyVaultEmulator,
+  type KeyVaultEmulator,
+  type KeyVaultEmulatorOptions,
+} from './keyvault.ts'
+export {
+  type KeyVaultServer,
+  type ServeKeyVaultOptions,
+  serveKeyVault,
+} from './keyvault-server.ts'
 
 export interface GatewayOptions {
   /** What clients send as `Authorization: Bearer`. Printable ASCII without spaces, as hard to guess as a key. */
@@ -16,6 +27,8 @@ export interface GatewayOptions {
   readonly readOnlyToken?: string | undefined
   /** Serves this client at `/redis`, by the Upstash Redis REST protocol. */
   readonly redis?: Redis | undefined
+  /** Serves this vault at `/keyvault`. Who may enter there, the emulator says itself. */
+  readonly keyvault?: KeyVaultEmulator | undefined
   /** Serves this client at `/mongodb`, by the Data API of MongoDB Atlas. Which operators pass, its `operators` say. */
   readonly mongodb?: MongoDB | undefined
   /** The databases that are served. Default: all but `admin`, `config` and `local`. */
@@ -39,7 +52,7 @@ export interface Gateway {
  * @throws InfraError `GATEWAY_CONFIG` for a token or a limit that cannot be.
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { redis, mongodb, mongodbDatabases } = options
+  const { redis, keyvault, mongodb, mongodbDatabases } = options
   const faces: Face[] = []
   if (redis !== undefined) faces.push(redisFace(redis))
   if (mongodb !== undefined) faces.push(mongodbFace(mongodb, mongodbDatabases))
@@ -51,6 +64,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       app.all(`/${face.name}${path}`, (c) => entrance.serve(face, methods, c.req.raw))
     }
   }
+  if (keyvault !== undefined) app.all('/keyvault/*', (c) => keyvault.fetch(c.req.raw))
   app.notFound(notFound)
   return {
     fetch: (request) => app.fetch(request),

@@ -3,10 +3,11 @@ import * as v from 'valibot'
 import { ConfigError, createInfrastructure, type Infrastructure } from '../config/auto.node.ts'
 import { Problems } from '../config/problems.ts'
 import { fromEnv } from '../config/settings.ts'
-import { integer, validate } from '../config/validation.ts'
+import { flag, integer, validate } from '../config/validation.ts'
 import { isInfraError } from '../core/index.ts'
 import { createGateway } from '../gateway/index.ts'
 import { type HealthGroup, healthHandler } from '../health/index.ts'
+import { type LocalVault, startLocalVault } from './local-vault.ts'
 import { serveNode } from './node.ts'
 import { healthPath } from './service.ts'
 import { version } from './version.ts'
@@ -18,15 +19,23 @@ const variables = {
   port: ['PORT'],
   token: ['GATEWAY_TOKEN'],
   readOnlyToken: ['GATEWAY_READONLY_TOKEN'],
+  vaultPort: ['KEYVAULT_EMULATOR_PORT'],
+  vaultFile: ['KEYVAULT_EMULATOR_FILE'],
+  vaultHttp: ['KEYVAULT_EMULATOR_HTTP'],
 }
 
 const token = v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/))
 const wantedToken = 'give it printable ASCII without spaces, or unset it'
+const port = integer(0, 65_535)
+const wantedPort = 'give it a port from 0 to 65535'
 const fields = {
   host: [v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), 'give it an address of this machine'],
-  port: [integer(0, 65_535), 'give it a port from 0 to 65535'],
+  port: [port, wantedPort],
   token: [token, wantedToken],
   readOnlyToken: [token, wantedToken],
+  vaultPort: [port, wantedPort],
+  vaultFile: [v.pipe(v.string(), v.minLength(1)), 'give it a path, or unset it'],
+  vaultHttp: [flag, 'give it true or false'],
 } as const
 
 try {
@@ -38,23 +47,39 @@ try {
 }
 
 async function main(): Promise<void> {
-  const { host, port, token, readOnlyToken, infra } = configure(process.env)
+  const { host, port, token, readOnlyToken, vaultOptions, infra } = configure(process.env)
   const gatewayToken = token ?? randomBytes(18).toString('base64url')
-  const gateway = createGateway({ token: gatewayToken, readOnlyToken, redis: infra.redis })
+  const vault = await startLocalVault({ ...vaultOptions, host, token: gatewayToken }).catch(
+    (error) => {
+      throw vaultProblem(error)
+    },
+  )
+  const gateway = createGateway({
+    token: gatewayToken,
+    readOnlyToken,
+    redis: infra.redis,
+    keyvault: vaultOptions.allowHttp ? vault.emulator : undefined,
+  })
   const health = healthHandler(infra.health, { token: gatewayToken })
 
   const { url } = await serveNode({
     host,
     port,
-    infra,
+    infra: {
+      health: infra.health,
+      async close() {
+        await Promise.all([infra.close(), vault.close()])
+      },
+    },
     fetch(request) {
       const match = healthPath.exec(new URL(request.url).pathname)
       if (match === null) return gateway.fetch(request)
       return health(request, match[1] as HealthGroup | undefined)
     },
     onDrain: () => gateway.close(),
-  }).catch((error) => {
-    throw cannotListen(error)
+  }).catch(async (error) => {
+    await vault.close()
+    throw cannotListen(error, 'PORT')
   })
 
   // A token that was configured is not for the screen; the shell fills it in.
@@ -65,14 +90,26 @@ async function main(): Promise<void> {
   console.log(`dualport ${version}: the gateway listens on ${url}
 
 ${backends.join('\n')}
+  keyvault   ${vault.url}   adapter: ${vault.adapter}
   health  ${url}/health
 
 Try it:
 
   curl ${url}/redis -H "Authorization: Bearer ${shown}" -d '["INCR","visits"]'
   curl ${url}/health -H "Authorization: Bearer ${shown}"
+  curl --cacert ${vault.certificate} '${vault.url}/secrets?api-version=7.6' -H "Authorization: Bearer ${shown}"
+
+For Azure's clients:
+
+  export ${environment(vault)} AZURE_CLIENT_SECRET="${shown}"
 
 Ctrl-C stops it.`)
+}
+
+function environment({ env }: LocalVault): string {
+  return Object.entries(env)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(' ')
 }
 
 /** @throws ConfigError with everything that is wrong, the backends' part included. */
@@ -81,8 +118,15 @@ function configure(env: NodeJS.ProcessEnv) {
   const given = fromEnv(env, variables, problems)
   const own = given === undefined ? {} : validate(fields, given, problems)
   const { host = '127.0.0.1', port = 8080, token, readOnlyToken } = own
-  if (env.GATEWAY_TOKEN === undefined && !/^(localhost|127\.[\d.]+|::1)$/.test(host)) {
-    problems.add('GATEWAY_TOKEN', 'set it, since HOST lets other machines in')
+  const vaultOptions = {
+    port: own.vaultPort ?? 0,
+    file: own.vaultFile,
+    allowHttp: own.vaultHttp ?? false,
+  }
+  if (!/^(localhost|127\.[\d.]+|::1)$/.test(host)) {
+    const open = 'since HOST lets other machines in'
+    if (env.GATEWAY_TOKEN === undefined) problems.add('GATEWAY_TOKEN', `set it, ${open}`)
+    if (vaultOptions.allowHttp) problems.add('KEYVAULT_EMULATOR_HTTP', `unset it, ${open}`)
   }
   if (token !== undefined && token === readOnlyToken) {
     problems.add('GATEWAY_READONLY_TOKEN', 'give it another value than GATEWAY_TOKEN')
@@ -96,17 +140,28 @@ function configure(env: NodeJS.ProcessEnv) {
     throw new ConfigError([...problems.lines, ...error.problems])
   }
   if (problems.count > 0) throw new ConfigError(problems.lines)
-  return { host, port, token, readOnlyToken, infra }
+  return { host, port, token, readOnlyToken, vaultOptions, infra }
 }
 
-function cannotListen(error: unknown): unknown {
+function vaultProblem(error: unknown): unknown {
+  if (isInfraError(error) && error.component === 'keyvault') {
+    return new ConfigError([
+      'KEYVAULT_EMULATOR_FILE: give it a file that SQLite can open, or unset it',
+    ])
+  }
+  return cannotListen(error, 'KEYVAULT_EMULATOR_PORT')
+}
+
+function cannotListen(error: unknown, portVariable: string): unknown {
   if (!isInfraError(error, 'config')) return error
   const { code } = error.cause as NodeJS.ErrnoException
   switch (code) {
     case 'EADDRINUSE':
-      return new ConfigError(['PORT: it is in use; stop the other program, or set another'])
+      return new ConfigError([
+        `${portVariable}: it is in use; stop the other program, or set another`,
+      ])
     case 'EACCES':
-      return new ConfigError(['PORT: this user may not open it; set one above 1023'])
+      return new ConfigError([`${portVariable}: this user may not open it; set one above 1023`])
     default:
       return new ConfigError([
         `HOST: cannot listen there (${code}); give it an address of this machine`,
