@@ -10,7 +10,8 @@ interface Entry {
   readonly records: readonly ProducerRecord[]
   readonly size: number
   readonly attempt: Attempt
-  settle(fates: Fates): void
+  /** Its own fates begin at `start`. */
+  settle(fates: Fates, start: number): void
   reject(error: unknown): void
 }
 
@@ -40,7 +41,8 @@ export class RecordBatcher {
   /** Rejects with the record's own error. */
   addOne(record: ProducerRecord, attempt: Attempt): Promise<RecordMetadata> {
     return new Promise((resolve, reject) => {
-      const settle = ([fate]: Fates) => {
+      const settle = (fates: Fates, start: number) => {
+        const fate = fates[start]
         if (fate instanceof Error) reject(fate)
         else resolve(fate as RecordMetadata)
       }
@@ -52,7 +54,9 @@ export class RecordBatcher {
     return new Promise((resolve, reject) => {
       let size = 0
       for (const record of records) size += record.size
-      this.#add({ records, size, attempt, settle: resolve, reject })
+      const settle = (fates: Fates, start: number) =>
+        resolve(fates.slice(start, start + records.length))
+      this.#add({ records, size, attempt, settle, reject })
     })
   }
 
@@ -137,9 +141,8 @@ export class RecordBatcher {
       const fates = await this.#driver.produce(batch)
       let start = 0
       for (const entry of entries) {
-        const end = start + entry.records.length
-        entry.settle(fates.slice(start, end))
-        start = end
+        entry.settle(fates, start)
+        start += entry.records.length
       }
     } catch (error) {
       for (const entry of entries) entry.reject(error)

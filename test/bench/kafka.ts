@@ -1,8 +1,7 @@
 import { Producer } from '@platformatic/kafka'
 import { platformatic } from '../../adapters/kafka/platformatic.ts'
 import { KafkaProducer } from '../../src/kafka/index.ts'
-import { type Figure, inTurns, type Pair, timed } from './figure.ts'
-import type { Stage } from './stage.ts'
+import { type Figure, inTurns, timed } from './figure.ts'
 
 const value = 'v'.repeat(100)
 const topic = 'bench'
