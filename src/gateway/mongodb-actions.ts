@@ -190,12 +190,15 @@ function limit(several: readonly unknown[], { limits }: Call): void {
   }
 }
 
+/** One write that the engine refused. Its words are left out but for the index of a duplicate: they quote values. */
+type Refused = Omit<WriteFailure, 'message'> & Partial<Pick<WriteFailure, 'message'>>
+
 /** A bulk of which the engine refused some. */
 interface PartialReply {
   readonly items: readonly ItemResult[]
   /** The engine's, with its counts. */
   readonly reply: unknown
-  readonly failures: readonly WriteFailure[]
+  readonly failures: readonly Refused[]
   readonly failedItems: ReadonlyMap<number, Failed>
 }
 
@@ -204,7 +207,7 @@ function partly(error: unknown, { request }: Call): PartialReply {
   if (!isInfraError(error) || error.items === undefined) throw error
   if (request.headers.get(partialHeader) !== '1') throw error
   const { items, native } = error
-  const failures: WriteFailure[] = []
+  const failures: Refused[] = []
   const failedItems = new Map<number, Failed>()
   for (const [index, item] of items.entries()) {
     if (item.status === 'fulfilled') continue
@@ -212,8 +215,8 @@ function partly(error: unknown, { request }: Call): PartialReply {
     const refusal = refusalOf(item.reason)
     // The others were not tried.
     if (refusal === undefined) continue
-    const message = refusal.index === undefined ? '' : duplicateKey(refusal.index)
-    failures.push({ index, code: refusal.code, message })
+    const { code, index: name } = refusal
+    failures.push({ index, code, ...(name !== undefined && { message: duplicateKey(name) }) })
   }
   return { items, failures, failedItems, reply: (native as Error).cause }
 }

@@ -8,7 +8,13 @@ import { afterAll } from 'vitest'
 import { mongodb } from '../../adapters/mongodb/mongodb.ts'
 import type { Logger } from '../../src/core/index.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/index.ts'
-import { MongoDB, type MongoOptions } from '../../src/mongodb/index.ts'
+import {
+  MongoDB,
+  type MongoDriver,
+  type MongoOptions,
+  type Page,
+  type ServerCursor,
+} from '../../src/mongodb/index.ts'
 
 export const token = 'full-access-token'
 export const readOnlyToken = 'read-only-token'
@@ -28,6 +34,10 @@ export interface MongodbGateway {
   readonly database: string
   /** All that the gateway and its client have logged. */
   readonly log: readonly object[]
+  /** Cursors that the gateway holds open at the engine. */
+  readonly openCursors: ReadonlySet<unknown>
+  /** Of queries and their further pages, how many were asked of the engine. */
+  readonly pages: { asked: number; answered: number }
   /** A client beside the gateway, straight to the engine. */
   readonly direct: MongoClient
   /** `fetch` of an action, with the full token and a collection of that name, unless the init says otherwise. */
@@ -50,13 +60,18 @@ export interface MongodbGateway {
 /** A gateway over TCP to the engine at `url`, on a port of its own, until the last test of the file. */
 export async function startMongodbGateway(
   url: string,
-  { client: clientOptions, ...options }: Partial<GatewayOptions> & { client?: MongoOptions } = {},
+  {
+    client: clientOptions,
+    ...options
+  }: Partial<GatewayOptions> & { client?: MongoOptions<string> } = {},
 ): Promise<MongodbGateway> {
   const log: object[] = []
   const write = (record: object) => void log.push(record)
   const logger: Logger = { debug: write, info: write, warn: write, error: write }
   const database = `dualport-gateway-${randomUUID()}`
-  const client = new MongoDB(mongodb({ url, database }), {
+  const driver = mongodb({ url, database })
+  const { openCursors, pages } = watch(driver)
+  const client = new MongoDB(driver, {
     retry: false,
     logger,
     ...clientOptions,
@@ -97,6 +112,8 @@ export async function startMongodbGateway(
     gateway,
     database,
     log,
+    openCursors,
+    pages,
     direct,
     request,
     async act(action, collection, asked, headers = {}) {
@@ -112,4 +129,30 @@ export async function startMongodbGateway(
   }
   afterAll(() => result.close())
   return result
+}
+
+function watch(driver: MongoDriver) {
+  const openCursors = new Set<ServerCursor>()
+  const pages = { asked: 0, answered: 0 }
+  const watched = async (work: Promise<Page>): Promise<Page> => {
+    pages.asked++
+    const { documents, rest } = await work
+    pages.answered++
+    if (rest === undefined) return { documents, rest }
+    const cursor: ServerCursor = {
+      next(attempt) {
+        openCursors.delete(cursor)
+        return watched(rest.next(attempt))
+      },
+      async close(attempt) {
+        await rest.close(attempt)
+        openCursors.delete(cursor)
+      },
+    }
+    openCursors.add(cursor)
+    return { documents, rest: cursor }
+  }
+  const open = driver.open.bind(driver)
+  driver.open = (operation, attempt) => watched(open(operation, attempt))
+  return { openCursors, pages }
 }
