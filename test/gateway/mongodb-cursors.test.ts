@@ -1,6 +1,7 @@
-import { describe, expect, test, vi } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { engine, needs } from '../engines/index.ts'
 import {
+  eventually,
   type MongodbGateway,
   readOnlyToken,
   startMongodbGateway,
@@ -102,7 +103,7 @@ describe('cursors', needs(server), async () => {
     const collection = await numbers(impatient, 150)
     const { cursor } = (await impatient.act('find', collection, first100)).body
     expect(impatient.openCursors.size).toBe(1)
-    await vi.waitFor(() => expect(impatient.openCursors.size).toBe(0))
+    await eventually(() => expect(impatient.openCursors.size).toBe(0))
     expect((await impatient.act('nextPage', '', { cursor })).status).toBe(404)
   })
 
@@ -127,7 +128,7 @@ describe('cursors', needs(server), async () => {
     await closing.act('find', collection, first100)
     expect(closing.openCursors.size).toBe(1)
     closing.gateway.close()
-    await vi.waitFor(() => expect(closing.openCursors.size).toBe(0))
+    await eventually(() => expect(closing.openCursors.size).toBe(0))
     expect((await closing.act('find', collection, first100)).status).toBe(503)
     expect(closing.openCursors.size).toBe(0)
   })
@@ -144,7 +145,7 @@ describe('cursors', needs(server), async () => {
     expect(openCursors.size).toBe(1)
     await response.body!.getReader().read()
     leaving.abort()
-    await vi.waitFor(() => expect(openCursors.size).toBe(0))
+    await eventually(() => expect(openCursors.size).toBe(0))
   })
 
   test('of many documents at once, the engine is asked for no more than is read', async () => {
@@ -163,7 +164,7 @@ describe('cursors', needs(server), async () => {
     await reader.read()
     expect(pages.asked - before).toBe(1)
     await reader.cancel()
-    await vi.waitFor(() => expect(openCursors.size).toBe(0))
+    await eventually(() => expect(openCursors.size).toBe(0))
     const { documents } = (await (await ask()).json()) as { documents: object[] }
     expect(documents).toHaveLength(10_000)
   })
@@ -189,12 +190,12 @@ describe('an engine that is slow', async () => {
           { cursor },
           { signal: leaving.signal, headers: { 'x-correlation-id': 'leaving' } },
         )
-        await vi.waitFor(() => expect(pages.asked).toBe(asked + 1))
+        await eventually(() => expect(pages.asked).toBe(asked + 1))
         expect((await act('nextPage', '', { cursor })).status).toBe(409)
         expect((await act('closeCursor', '', { cursor })).status).toBe(409)
         leaving.abort()
         await expect(reading).rejects.toThrow()
-        await vi.waitFor(() =>
+        await eventually(() =>
           expect(log).toContainEqual(
             expect.objectContaining({ correlationId: 'leaving', code: 'MONGODB_ABORTED' }),
           ),

@@ -8,7 +8,7 @@ import {
   ServerError,
 } from '../../src/mongodb/index.ts'
 import { engine, needs } from '../engines/index.ts'
-import { readOnlyToken, startMongodbGateway, token } from './mongodb-gateway.ts'
+import { eventually, readOnlyToken, startMongodbGateway, token } from './mongodb-gateway.ts'
 
 const server = await engine('mongodb')
 const secret = 'a-value-of-the-caller'
@@ -382,6 +382,10 @@ describe('an engine that fails', async () => {
       const late = await act('insertOne', 'c', insert, { 'dualport-timeout-ms': '50' })
       expect([late.status, late.body.error_code]).toEqual([504, 'ExecutionTimeLimitExceeded'])
       expect(late.headers.get('dualport-error')).toBe('MONGODB_TIMEOUT;unknown')
+      for (const batchSize of [10, undefined]) {
+        const page = await act('find', 'c', { batchSize }, { 'dualport-timeout-ms': '50' })
+        expect(page.headers.get('dualport-error')).toBe('MONGODB_TIMEOUT;not-applied')
+      }
       const leaving = new AbortController()
       const headers = { 'x-correlation-id': 'leaving' }
       const gone = gateway.request('insertOne', 'c', insert, { signal: leaving.signal, headers })
@@ -389,7 +393,7 @@ describe('an engine that fails', async () => {
       await act('findOne', 'c', {}, { 'dualport-timeout-ms': '100' })
       leaving.abort()
       await expect(gone).rejects.toThrow()
-      await vi.waitFor(() =>
+      await eventually(() =>
         expect(log).toContainEqual(
           expect.objectContaining({ correlationId: 'leaving', code: 'MONGODB_ABORTED' }),
         ),
@@ -421,10 +425,7 @@ describe('an engine that fails', async () => {
       print.mockRestore()
       expect((await act('findOne', 'many', {})).status).toBe(503)
       await server.start()
-      await vi.waitFor(
-        async () => expect((await act('findOne', 'many', {})).status).toBe(200),
-        10_000,
-      )
+      await eventually(async () => expect((await act('findOne', 'many', {})).status).toBe(200))
     },
   )
 })

@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import { MongoClient } from 'mongodb'
-import { afterAll } from 'vitest'
+import { afterAll, vi } from 'vitest'
 import { mongodb } from '../../adapters/mongodb/mongodb.ts'
 import type { Logger } from '../../src/core/index.ts'
 import { createGateway, type Gateway, type GatewayOptions } from '../../src/gateway/index.ts'
@@ -18,6 +18,11 @@ import {
 
 export const token = 'full-access-token'
 export const readOnlyToken = 'read-only-token'
+
+/** Resolves once the check passes. */
+export function eventually(check: () => unknown): Promise<unknown> {
+  return vi.waitFor(check, { timeout: 10_000 })
+}
 
 export interface Answer {
   readonly status: number
