@@ -6,7 +6,7 @@ import { chooseAdapter } from './choice.ts'
 import type { Backend, Open } from './infrastructure.ts'
 import type { Problems } from './problems.ts'
 import type { Settings } from './settings.ts'
-import { aFunction, flag, integer, secret, validate } from './validation.ts'
+import { aFunction, flag, integer, milliseconds, secret, validate } from './validation.ts'
 
 export type RedisAdapter = 'ioredis' | 'rest' | 'memory'
 
@@ -71,7 +71,6 @@ const nodeList = v.pipe(
   v.transform((text) => text.split(',').map(nodeOf)),
   nodes,
 )
-const milliseconds = v.pipe(v.number(), v.gtValue(0))
 const tlsOptions = v.custom<object>((value) => typeof value === 'object' && value !== null)
 
 const wantedUrl = 'give it redis://host, rediss://host, https://host or memory:'

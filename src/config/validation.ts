@@ -54,3 +54,5 @@ export function secret(form: RegExp) {
 export const aFunction = v.custom<typeof fetch>((value) => typeof value === 'function')
 
 export const text = v.pipe(v.string(), v.nonEmpty())
+
+export const milliseconds = v.pipe(v.number(), v.gtValue(0))
