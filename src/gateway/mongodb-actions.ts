@@ -132,8 +132,10 @@ export const writes: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['bulkWrite', bulkWrite],
   [
     'createIndex',
-    async (collection, { keys, options: settings }, call) => ({
-      fields: { name: await collection.createIndex(keys, { ...settings, ...call.options }) },
+    async (collection, { keys, options, ...rest }, call) => ({
+      fields: {
+        name: await collection.createIndex(keys, { ...rest, ...options, ...call.options }),
+      },
     }),
   ],
 ])

@@ -8,6 +8,7 @@ interface Held {
   /** Only the token that opened it reads on: there is one of each kind. */
   readonly access: Access
   readonly idleMs: number
+  /** A page of it is being read, or written to the client. */
   busy: boolean
   timer: ReturnType<typeof setTimeout> | undefined
 }
@@ -19,7 +20,10 @@ export class HeldCursors {
   readonly #processId = randomBytes(4).toString('hex')
   #closed = false
 
-  /** Keeps what has more to give. Gives its ID. @throws MongoRefusal if there are too many. */
+  /**
+   * Keeps what has more to give, for `release` or `forget` when its first page is written. Gives its ID.
+   * @throws Refusal if there are too many.
+   */
   async hold(cursor: Cursor<Document>, call: Call): Promise<string> {
     const { cursors, cursorIdleMs } = call.limits
     if (this.#held.size >= cursors || this.#closed) {
@@ -30,41 +34,53 @@ export class HeldCursors {
     }
     const id = `${this.#processId}-${randomBytes(18).toString('base64url')}`
     const { access } = call
-    const held: Held = { cursor, access, idleMs: cursorIdleMs, busy: false, timer: undefined }
+    const held: Held = { cursor, access, idleMs: cursorIdleMs, busy: true, timer: undefined }
     this.#held.set(id, held)
-    this.#rest(id, held)
     return id
   }
 
-  /** The next page. Was it the last, the cursor is no more: `more` is false. */
+  /**
+   * The next page, to be written and followed by `release` or `forget`. Was it the last, the cursor is no more:
+   * `more` is false.
+   */
   async next(id: string, call: Call): Promise<{ documents: Document[]; more: boolean }> {
     const held = this.#get(id, call)
     held.busy = true
     clearTimeout(held.timer)
     try {
       const documents = await held.cursor.nextBatch(call.options)
-      const more = !held.cursor.exhausted && !this.#closed
-      if (more) this.#rest(id, held)
-      else await this.#let(id, held)
+      const more = !held.cursor.exhausted
+      if (more && this.#closed) {
+        await held.cursor.close()
+        throw new Refusal('unavailable', 'the gateway is closing')
+      }
+      if (!more) this.#held.delete(id)
       return { documents, more }
     } catch (error) {
       // The page is lost, and a cursor does not go back.
       this.#held.delete(id)
       throw error
-    } finally {
-      held.busy = false
     }
+  }
+
+  /** The page is written. From here on, the client has `cursorIdleMs` to ask for the next. */
+  release(id: string): void {
+    const held = this.#held.get(id)
+    if (held === undefined) return
+    held.busy = false
+    held.timer = setTimeout(() => void this.#let(id, held), held.idleMs)
+    held.timer.unref()
+  }
+
+  /** The page will never be read, and so nothing after it. */
+  async forget(id: string): Promise<void> {
+    const held = this.#held.get(id)
+    if (held !== undefined) await this.#let(id, held)
   }
 
   /** By its client. */
   async drop(id: string, call: Call): Promise<void> {
     await this.#let(id, this.#get(id, call))
-  }
-
-  /** Nobody reads it any more. */
-  async forget(id: string): Promise<void> {
-    const held = this.#held.get(id)
-    if (held !== undefined) await this.#let(id, held)
   }
 
   close(): void {
@@ -93,11 +109,6 @@ export class HeldCursors {
     this.#held.delete(id)
     clearTimeout(timer)
     await cursor.close()
-  }
-
-  #rest(id: string, held: Held): void {
-    held.timer = setTimeout(() => void this.#let(id, held), held.idleMs)
-    held.timer.unref()
   }
 }
 

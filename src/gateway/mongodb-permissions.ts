@@ -26,18 +26,23 @@ export class Databases {
    * @throws Refusal for a stage that writes, if the token only reads, and for one that reaches elsewhere
    */
   checkPipeline(pipeline: unknown, access: Access): void {
-    if (typeof pipeline !== 'object' || pipeline === null) return
-    for (const [name, value] of Object.entries(pipeline)) {
+    // A value of BSON may have a million bytes, but no stage.
+    if (typeof pipeline !== 'object' || pipeline === null || '_bsontype' in pipeline) return
+    for (const [name, value] of Object.entries(pipeline) as [string, unknown][]) {
       if (access === 'read' && writing.has(name)) {
         throw new Refusal('forbidden', `this token has no permissions for the stage ${name}`)
       }
-      if (reaching.has(name)) {
-        // `$out: { db }`, `$merge: { into: { db } }`, `$lookup: { from: { db } }`
-        for (const target of [value, value?.into, value?.from]) {
-          if (typeof target?.db === 'string') this.check(target.db)
-        }
-      }
+      if (reaching.has(name)) for (const database of databasesIn(value)) this.check(database)
       this.checkPipeline(value, access)
     }
   }
+}
+
+/** `$out: { db }`, `$merge: { into: { db } }`, `$lookup: { from: { db } }`. */
+function databasesIn(stage: unknown): string[] {
+  const { into, from } = (stage ?? {}) as { into?: unknown; from?: unknown }
+  return [stage, into, from].flatMap((target) => {
+    const { db } = (target ?? {}) as { db?: unknown }
+    return typeof db === 'string' ? [db] : []
+  })
 }

@@ -88,7 +88,7 @@ const others: Readonly<
   async nextPage({ cursors }, body, call) {
     const cursor = field(body, 'cursor')
     const { documents, more } = await cursors.next(cursor, call)
-    return more ? held(documents, cursor, cursors) : { fields: { documents } }
+    return page(documents, more ? cursor : undefined, cursors)
   },
   async closeCursor({ cursors }, body, call) {
     await cursors.drop(field(body, 'cursor'), call)
@@ -116,8 +116,8 @@ async function query(
         })
   if (!paged) return { fields: {}, documents: upTo(most, cursor, call) }
   const documents = await cursor.nextBatch(call.options)
-  if (cursor.exhausted) return { fields: { documents } }
-  return held(documents, await server.cursors.hold(cursor, call), server.cursors)
+  const id = cursor.exhausted ? undefined : await server.cursors.hold(cursor, call)
+  return page(documents, id, server.cursors)
 }
 
 /** As Atlas had it, 1000 for a find that names none. What is no limit, the client refuses. */
@@ -138,18 +138,22 @@ async function* upTo(most: number, cursor: Cursor<Document>, call: Call) {
   }
 }
 
-/** A page of a cursor. Its client may go in the middle of it: then nobody can read on. */
-function held(documents: Document[], cursor: string, cursors: HeldCursors): Result {
-  async function* page() {
+/** A page, and the ID under which there is more. */
+function page(documents: Document[], cursor: string | undefined, cursors: HeldCursors): Result {
+  async function* whole() {
     let written = false
     try {
       yield documents
       written = true
     } finally {
-      if (!written) await cursors.forget(cursor)
+      // Its client may go in the middle of it: then nobody can read on.
+      if (cursor !== undefined) {
+        if (written) cursors.release(cursor)
+        else await cursors.forget(cursor)
+      }
     }
   }
-  return { fields: { cursor }, documents: page() }
+  return { fields: { cursor }, documents: whole() }
 }
 
 // In ---------------------------------------------------------------------------------------------
@@ -229,20 +233,20 @@ async function* pieces(
 
 /** As one text if it is short; else as a stream, at the pace of who reads it. What fails early still fails with a status. */
 async function streamed(
-  pieces: AsyncGenerator<string, undefined>,
+  texts: AsyncGenerator<string, undefined>,
 ): Promise<string | ReadableStream<Uint8Array>> {
-  const { value: first } = await pieces.next()
-  const { value: second } = await pieces.next()
+  const { value: first } = await texts.next()
+  const { value: second } = await texts.next()
   if (second === undefined) return first as string
   const ahead = [first, second]
   return new ReadableStream({
     async pull(controller) {
-      const text = ahead.shift() ?? (await pieces.next()).value
+      const text = ahead.shift() ?? (await texts.next()).value
       if (text === undefined) controller.close()
       else controller.enqueue(Buffer.from(text))
     },
     async cancel() {
-      await pieces.return(undefined)
+      await texts.return(undefined)
     },
   })
 }

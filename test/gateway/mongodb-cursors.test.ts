@@ -208,4 +208,19 @@ describe('an engine that is slow', async () => {
       await act('ping', '', {})
     },
   )
+
+  test('a page that the gateway closes on is not taken for the last', needs(server), async () => {
+    const closing = await startMongodbGateway(server.url)
+    const { act, pages, openCursors } = closing
+    const collection = await numbers(closing, 350)
+    const { cursor } = (await act('find', collection, first100)).body
+    const asked = pages.asked
+    server.pause()
+    const reading = act('nextPage', '', { cursor })
+    await eventually(() => expect(pages.asked).toBe(asked + 1))
+    closing.gateway.close()
+    server.resume()
+    expect((await reading).status).toBe(503)
+    expect(openCursors.size).toBe(0)
+  })
 })

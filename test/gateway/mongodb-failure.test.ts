@@ -349,6 +349,13 @@ describe('limits', needs(server), async () => {
     expect([refused.status, refused.body.error_code]).toEqual([400, 'InvalidParameter'])
   })
 
+  test('a large value in a pipeline is no place to look for stages', async () => {
+    const { act } = await startMongodbGateway(server.url)
+    const base64 = Buffer.alloc(12_000_000).toString('base64')
+    const pipeline = [{ $match: { a: { $binary: { base64, subType: '00' } } } }]
+    expect((await act('aggregate', 'c', { pipeline })).body).toEqual({ documents: [] })
+  })
+
   test('bodies, and writes of one request', async () => {
     const { act } = await startMongodbGateway(server.url, {
       limits: { documentBodyBytes: 10_000, bodyBytes: 100, writes: 3, documents: 2 },
