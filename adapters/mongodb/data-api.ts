@@ -231,7 +231,7 @@ class DataApiDriver implements MongoDriver {
       const detail = 'bson is not installed: npm install bson'
       throw new DriverFailure({ kind: 'config', outcome: 'not-applied', detail }, { cause })
     }
-    this.#codec = { bson, ejson: ejsonWith(bson) }
+    this.#codec = { bson, ejson: ejsonWith(bson, 'number') }
     return this.#codec
   }
 }

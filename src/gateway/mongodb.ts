@@ -162,7 +162,7 @@ let ejson: Ejson | undefined
 
 /** Of bson, which is loaded only where MongoDB is served. */
 async function codec(): Promise<Ejson> {
-  ejson ??= ejsonWith(await import('bson'))
+  ejson ??= ejsonWith(await import('bson'), 'Double')
   return ejson
 }
 

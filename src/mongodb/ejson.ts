@@ -24,13 +24,18 @@ export interface Ejson {
   write(value: unknown, format: Format): string
 }
 
-export function ejsonWith(bson: Bson): Ejson {
-  const readers = readersWith(bson)
+/**
+ * @param doubles Whole doubles are read as `Double`, which goes on as one, or as `number`, as drivers give them.
+ */
+export function ejsonWith(bson: Bson, doubles: 'Double' | 'number'): Ejson {
+  const double = (value: number) =>
+    doubles === 'Double' && isWhole(value) ? new bson.Double(value) : value
+  const readers = readersWith(bson, double)
   return {
     read(text) {
       let value: unknown
       try {
-        const reviver = inexact.test(text) ? exactNumberWith(bson) : undefined
+        const reviver = inexact.test(text) ? exactNumberWith(double) : undefined
         value = JSON.parse(text, reviver)
       } catch (error) {
         // The reviver goes down by recursion.
@@ -57,11 +62,13 @@ type Reviver = (
   context?: { source?: string },
 ) => unknown
 
-function exactNumberWith({ Double }: Bson): Reviver {
+type MakeDouble = (value: number) => unknown
+
+function exactNumberWith(double: MakeDouble): Reviver {
   return function exactNumber(_, value, { source = '' } = {}) {
     if (typeof value !== 'number' || !Number.isInteger(value)) return value
-    if (/[.eE]/.test(source)) return new Double(value)
-    return Number.isSafeInteger(value) ? value : (int64(source) ?? new Double(value))
+    if (/[.eE]/.test(source)) return double(value)
+    return Number.isSafeInteger(value) ? value : (int64(source) ?? double(value))
   }
 }
 
@@ -120,16 +127,15 @@ function isOldBinary(object: Record<string, unknown>, keys: readonly string[]): 
 /** Each gives `undefined` for what is not such a value. */
 type Readers = ReadonlyMap<string, (value: unknown, object: Record<string, unknown>) => unknown>
 
-function readersWith(bson: Bson): Readers {
-  const { Code, Decimal128, Double, MaxKey, MinKey, ObjectId, Timestamp, UUID } = bson
+function readersWith(bson: Bson, makeDouble: MakeDouble): Readers {
+  const { Code, Decimal128, MaxKey, MinKey, ObjectId, Timestamp, UUID } = bson
   const { Binary, BSONRegExp } = bson
 
   function double(text: unknown) {
     if (!matches(text, /^(?:-?Infinity|NaN|-?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)$/)) {
       return undefined
     }
-    const value = Number(text)
-    return isWhole(value) ? new Double(value) : value
+    return makeDouble(Number(text))
   }
 
   function decimal(text: unknown) {
