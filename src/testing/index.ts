@@ -1,5 +1,7 @@
 export type { HealthCapabilities, HealthFixture, HealthTarget } from './health/fixture.ts'
 export { healthSuite } from './health.ts'
+export type { KeyVaultFixture, KeyVaultTarget } from './keyvault/fixture.ts'
+export { keyVaultSuite } from './keyvault.ts'
 export type { RedisFixture, RedisTarget } from './redis/fixture.ts'
 export { redisSuite } from './redis.ts'
 export { type Case, type Runner, runCase, runSuite, type Suite } from './suite.ts'
