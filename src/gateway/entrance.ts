@@ -1,12 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto'
-import {
-  codeOf,
-  type ErrorKind,
-  InfraError,
-  isInfraError,
-  jsonLogger,
-  type Logger,
-} from '../core/index.ts'
+import { InfraError, isInfraError, jsonLogger, type Logger } from '../core/index.ts'
 import { correlationHeader, errorHeader, formatFailures, type WireFailure } from '../core/wire.ts'
 import {
   type Access,
@@ -17,6 +10,8 @@ import {
   type Limits,
   type Methods,
   Refusal,
+  statusFor,
+  wireFailure,
 } from './face.ts'
 
 export interface EntranceOptions {
@@ -30,6 +25,9 @@ const defaults: Limits = {
   bodyBytes: 10_000_000,
   bodyTimeoutMs: 10_000,
   commands: 10_000,
+  consumers: 1000,
+  consumerIdleMs: 300_000,
+  pollMs: 30_000,
   documentBodyBytes: 48_000_000,
   writes: 100_000,
   documents: 50_000,
@@ -94,11 +92,12 @@ export class Entrance {
   /** @throws Refusal */
   #authorise(face: Face, request: Request): Access {
     const token =
-      /^bearer ([\x21-\x7e]+)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ??
+      tokenOf(request.headers.get('authorization') ?? '') ??
       headerOf(request, face.tokenHeaders ?? []) ??
-      new URL(request.url).searchParams.get('_token')
+      new URL(request.url).searchParams.get('_token') ??
+      undefined
     let access: Access | undefined
-    if (token !== null) {
+    if (token !== undefined) {
       const given = digest(token)
       // Every token is looked at, and digests are of one length: the time says nothing.
       for (const [known, grants] of this.#tokens) if (timingSafeEqual(known, given)) access = grants
@@ -129,6 +128,15 @@ export class Entrance {
       // A log that fails is not the caller's concern.
     }
   }
+}
+
+/** `Bearer TOKEN`, or Basic with the token as the password of any user. */
+function tokenOf(authorization: string): string | undefined {
+  const [, scheme, credentials] = /^(bearer|basic) ([\x21-\x7e]+)$/i.exec(authorization) ?? []
+  if (credentials === undefined || scheme?.toLowerCase() === 'bearer') return credentials
+  const pair = Buffer.from(credentials, 'base64').toString()
+  const colon = pair.indexOf(':')
+  return colon < 0 ? undefined : pair.slice(colon + 1)
 }
 
 /** The first of these headers that the request has. */
@@ -167,7 +175,7 @@ function misconfigured(detail: string): InfraError {
 /** @throws Refusal for a method that the path does not have. HEAD goes where GET goes; the body is left off. */
 function handlerOf(methods: Methods, method: string): NonNullable<Methods['GET']> {
   const name = method === 'HEAD' ? 'GET' : method
-  if (name === 'GET' || name === 'POST' || name === 'PUT') {
+  if (name === 'GET' || name === 'POST' || name === 'PUT' || name === 'DELETE') {
     const handler = methods[name]
     if (handler !== undefined) return handler
   }
@@ -192,35 +200,6 @@ function unexpected(component: string): InfraError {
     operation: 'serve',
     detail: 'the gateway failed',
   })
-}
-
-const statusOf: Readonly<Record<ErrorKind, number>> = {
-  invalid: 400,
-  unsupported: 400,
-  forbidden: 403,
-  'not-found': 404,
-  conflict: 409,
-  throttled: 429,
-  // Nobody is there to read it.
-  aborted: 499,
-  internal: 500,
-  config: 500,
-  // The backend refused the gateway's credentials, not the caller's.
-  unauthenticated: 502,
-  unavailable: 503,
-  closed: 503,
-  timeout: 504,
-}
-
-function statusFor(error: Failed): number {
-  return (error instanceof Refusal ? error.status : undefined) ?? statusOf[error.kind]
-}
-
-function wireFailure(error: Failed, component: string): WireFailure {
-  if (error instanceof Refusal)
-    return { code: codeOf(component, error.kind), outcome: 'not-applied' }
-  const { code, outcome, retryAfterMs } = error
-  return { code, outcome, retryAfterMs }
 }
 
 type Headers = Readonly<Record<string, string>>
@@ -265,7 +244,7 @@ function respond(answer: Answer, call: Call | undefined, headers: Headers): Resp
   return new Response(answer.body, {
     status: answer.status ?? 200,
     headers: {
-      'content-type': answer.type,
+      ...(answer.body === null ? undefined : { 'content-type': answer.type }),
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
       ...(call?.correlationId === undefined

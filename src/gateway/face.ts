@@ -1,6 +1,6 @@
 import { isCorrelationId } from '../core/context.ts'
-import type { CallOptions, ErrorKind, InfraError } from '../core/index.ts'
-import { correlationHeader, timeoutHeader } from '../core/wire.ts'
+import { type CallOptions, codeOf, type ErrorKind, type InfraError } from '../core/index.ts'
+import { correlationHeader, timeoutHeader, type WireFailure } from '../core/wire.ts'
 
 /** One protocol of the gateway: all that a backend adds to it. The rest of the gateway is shared. */
 export interface Face {
@@ -18,7 +18,7 @@ export interface Face {
 
 /** What answers each method. It rejects with a `Refusal`, or with whatever the backend's client rejects with. */
 export type Methods = {
-  readonly [M in 'GET' | 'POST' | 'PUT']?: (call: Call) => Promise<Answer>
+  readonly [M in 'GET' | 'POST' | 'PUT' | 'DELETE']?: (call: Call) => Promise<Answer>
 }
 
 /** What goes wrong: the gateway turns the request down, or the backend's client fails. */
@@ -28,7 +28,8 @@ export interface Answer {
   /** Default: 200. */
   readonly status?: number | undefined
   readonly type: string
-  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array>
+  /** `null` for a status that has none. */
+  readonly body: string | Uint8Array<ArrayBuffer> | ReadableStream<Uint8Array> | null
   readonly headers?: Readonly<Record<string, string>> | undefined
   /** Of an answer to several things at once, what failed, by index: our own clients read it from a header. */
   readonly failedItems?: ReadonlyMap<number, Failed> | undefined
@@ -39,8 +40,14 @@ export interface Limits {
   readonly bodyBytes: number
   /** How long a body may take to arrive. Milliseconds, default 10 s. */
   readonly bodyTimeoutMs: number
-  /** The most commands of one pipeline or transaction. Default 10,000. */
+  /** The most commands of one pipeline or transaction, or messages of one request. Default 10,000. */
   readonly commands: number
+  /** The most Kafka consumers at a time. Default 1000. */
+  readonly consumers: number
+  /** How long a Kafka consumer stays in its group without a request. Milliseconds, default 5 minutes. */
+  readonly consumerIdleMs: number
+  /** The longest that reading from Kafka waits for a first message. Milliseconds, default 30 s. */
+  readonly pollMs: number
   /** The largest body of a MongoDB request: a document of 16 MB takes more as EJSON. Default 48 MB, as a message over TCP. */
   readonly documentBodyBytes: number
   /** The most documents or writes of one MongoDB request. Default 100,000, as over TCP. */
@@ -75,6 +82,37 @@ export class Refusal extends Error {
     this.status = status
     this.headers = headers
   }
+}
+
+const statusOf: Readonly<Record<ErrorKind, number>> = {
+  invalid: 400,
+  unsupported: 400,
+  forbidden: 403,
+  'not-found': 404,
+  conflict: 409,
+  throttled: 429,
+  // Nobody is there to read it.
+  aborted: 499,
+  internal: 500,
+  config: 500,
+  // The backend refused the gateway's credentials, not the caller's.
+  unauthenticated: 502,
+  unavailable: 503,
+  closed: 503,
+  timeout: 504,
+}
+
+/** By kind, unless a refusal has its own. */
+export function statusFor(error: Failed): number {
+  return (error instanceof Refusal ? error.status : undefined) ?? statusOf[error.kind]
+}
+
+/** As our own clients read it. */
+export function wireFailure(error: Failed, component: string): WireFailure {
+  if (error instanceof Refusal)
+    return { code: codeOf(component, error.kind), outcome: 'not-applied' }
+  const { code, outcome, retryAfterMs } = error
+  return { code, outcome, retryAfterMs }
 }
 
 /** One authorised request. */
@@ -142,18 +180,36 @@ export class Call {
 
   /** The body as JSON. Whole numbers that a double cannot hold are text, so that they keep their digits. */
   async json(): Promise<unknown> {
+    return parseJson(await this.body(), keepDigits)
+  }
+
+  /** As `json`; `undefined` for no body. */
+  async jsonIfAny(): Promise<unknown> {
     const bytes = await this.body()
-    try {
-      const text = utf8.decode(bytes)
-      return JSON.parse(text, longNumber.test(text) ? keepDigits : undefined)
-    } catch {
-      throw new Refusal('invalid', 'the body is not JSON in UTF-8')
-    }
+    return bytes.length === 0 ? undefined : parseJson(bytes, keepDigits)
   }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true })
 const longNumber = /\d{16}/
+
+/** What becomes of each value; `source` is the text of a number. */
+type Reviver = (
+  this: unknown,
+  key: string,
+  value: unknown,
+  context?: { source?: string },
+) => unknown
+
+/** @throws Refusal. The reviver is for numbers of more digits than a double holds, and runs only if there is one. */
+export function parseJson(bytes: Uint8Array, reviver: Reviver): unknown {
+  try {
+    const text = utf8.decode(bytes)
+    return JSON.parse(text, longNumber.test(text) ? reviver : undefined)
+  } catch {
+    throw new Refusal('invalid', 'the body is not JSON in UTF-8')
+  }
+}
 
 function keepDigits(
   this: unknown,

@@ -1,9 +1,11 @@
 import { Hono } from 'hono'
 import type { Logger } from '../core/index.ts'
+import type { Kafka } from '../kafka/index.ts'
 import type { MongoDB } from '../mongodb/index.ts'
 import type { Redis } from '../redis/index.ts'
 import { Entrance, notFound } from './entrance.ts'
 import type { Face, Limits } from './face.ts'
+import { kafkaFaces } from './kafka.ts'
 import type { KeyVaultEmulator } from './keyvault.ts'
 import { mongodbFace } from './mongodb.ts'
 import { redisFace } from './redis.ts'
@@ -27,6 +29,8 @@ export interface GatewayOptions {
   readonly readOnlyToken?: string | undefined
   /** Serves this client at `/redis`, by the Upstash Redis REST protocol. */
   readonly redis?: Redis | undefined
+  /** Serves this client at `/kafka`, by Kafka REST v2 and by the Upstash Kafka REST protocol. */
+  readonly kafka?: Kafka | undefined
   /** Serves this vault at `/keyvault`. Who may enter there, the emulator says itself. */
   readonly keyvault?: KeyVaultEmulator | undefined
   /** Serves this client at `/mongodb`, by the Data API of MongoDB Atlas. Which operators pass, its `operators` say. */
@@ -41,7 +45,7 @@ export interface GatewayOptions {
 export interface Gateway {
   /** Answers one request. Never rejects. The work stops when the request's signal fires. */
   fetch(request: Request): Response | Promise<Response>
-  /** Ends the event streams, which have no end of their own and would hold a server open. */
+  /** Ends what has no end of its own and would hold a server open: event streams; Kafka consumers leave their groups. */
   close(): void
 }
 
@@ -52,9 +56,10 @@ export interface Gateway {
  * @throws InfraError `GATEWAY_CONFIG` for a token or a limit that cannot be.
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  const { redis, keyvault, mongodb, mongodbDatabases } = options
+  const { redis, kafka, keyvault, mongodb, mongodbDatabases } = options
   const faces: Face[] = []
   if (redis !== undefined) faces.push(redisFace(redis))
+  if (kafka !== undefined) faces.push(...kafkaFaces(kafka))
   if (mongodb !== undefined) faces.push(mongodbFace(mongodb, mongodbDatabases))
 
   const entrance = new Entrance(options)
