@@ -31,7 +31,7 @@ export function restFace(kafka: Kafka, instances: ConsumerInstances): Face {
   return {
     name: 'kafka',
     routes: {
-      '/': { GET: async () => ({ type, body: '{}', headers: { dualport: '1' } }) },
+      '': { GET: async () => ({ type, body: '{}', headers: { dualport: '1' } }) },
       '/topics': {
         GET: (call) => (isUpstash(call.request) ? upstashTopics(kafka, call) : topics(kafka, call)),
       },
