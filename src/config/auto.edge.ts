@@ -1,14 +1,23 @@
+import { azureRest } from '../../adapters/keyvault/azure-rest.ts'
+import { memory as memoryVault } from '../../adapters/keyvault/memory.ts'
 import { memory } from '../../adapters/redis/memory.ts'
 import { rest } from '../../adapters/redis/rest.ts'
 import { type CreateInfrastructure, Infrastructure } from './infrastructure.ts'
+import { keyvaultBackend } from './keyvault.ts'
 import { redisBackend } from './redis.ts'
+import { type ResolveSecrets, resolve } from './secrets.ts'
 
 export * from './index.ts'
 
 const backends = {
   redis: redisBackend({ memory, rest, ioredis: undefined }),
+  keyvault: keyvaultBackend({ memory: memoryVault, azureRest, azureSdk: undefined }),
 }
 
 /** With the adapters that need no TCP. */
 export const createInfrastructure: CreateInfrastructure = (source, options) =>
   new Infrastructure(backends, source, options)
+
+/** The configuration with its secrets. */
+export const resolveSecrets: ResolveSecrets = (source, options) =>
+  resolve(backends.keyvault, source, options)

@@ -5,5 +5,7 @@ export type {
   InfrastructureConfig,
   InfrastructureOptions,
 } from './infrastructure.ts'
+export type { KeyVaultAdapter, KeyVaultConfig } from './keyvault.ts'
 export { ConfigError } from './problems.ts'
 export type { RedisAdapter, RedisConfig } from './redis.ts'
+export type { ResolveSecrets } from './secrets.ts'

@@ -1,6 +1,8 @@
 import { type CallOptions, type ClientOptions, InfraError } from '../core/index.ts'
 import { HealthChecker } from '../health/index.ts'
+import type { KeyVaultClient } from '../keyvault/cached.ts'
 import type { Redis } from '../redis/index.ts'
+import type { KeyVaultConfig } from './keyvault.ts'
 import { ConfigError, Problems } from './problems.ts'
 import type { RedisConfig } from './redis.ts'
 import {
@@ -19,8 +21,14 @@ export interface Service {
   close(): Promise<void>
 }
 
-/** Makes a client. Nothing is connected, and no library loaded, before its first use. */
-export type Open<C> = (options: ClientOptions) => {
+/**
+ * Makes a client. Nothing is connected, and no library loaded, before its first use. `others` are the clients of
+ * the backends before it.
+ */
+export type Open<C> = (
+  options: ClientOptions,
+  others: Partial<Clients>,
+) => {
   readonly client: C
   readonly resource: string | undefined
 }
@@ -29,6 +37,8 @@ export type Open<C> = (options: ClientOptions) => {
 export interface Backend<C extends Service> {
   /** What sets each field, where variables can. */
   readonly variables: Variables
+  /** Fields whose variables are set for others, too: alone, they configure nothing. */
+  readonly ambient?: readonly string[] | undefined
   /** All that the object form takes. */
   readonly fields: readonly string[]
   /** With the adapter that needs no server, if there is one. */
@@ -39,6 +49,7 @@ export interface Backend<C extends Service> {
 
 interface Clients {
   readonly redis: Redis
+  readonly keyvault: KeyVaultClient
 }
 
 /** Every backend, with the adapters that this runtime can use. */
@@ -47,6 +58,7 @@ export type Backends = { readonly [K in keyof Clients]: Backend<Clients[K]> }
 /** Settings by backend. A backend that has none here is configured by its variables, if they are beside them. */
 export interface InfrastructureConfig {
   readonly redis?: RedisConfig | undefined
+  readonly keyvault?: KeyVaultConfig | undefined
 }
 
 /** For every client; `logger` and `metrics` for the health checker, too. */
@@ -93,7 +105,7 @@ export class Infrastructure {
     this.health = new HealthChecker({ logger, metrics })
     this.#backends = backends
     for (const [name, open] of configured) {
-      const { client, resource } = open(options)
+      const { client, resource } = open(options, Object.fromEntries(this.#clients))
       this.#clients.set(name, client)
       this.#description[name] = { adapter: client.adapter, resource }
       this.health.register(name, client, { componentType: 'datastore' })
@@ -103,6 +115,14 @@ export class Infrastructure {
   /** @throws ConfigError if it is not configured. */
   get redis(): Redis {
     return this.#client('redis')
+  }
+
+  /**
+   * Read through a cache if there is `KEYVAULT_CACHE_KEY`, which shares through `redis` if that is configured.
+   * @throws ConfigError if it is not configured.
+   */
+  get keyvault(): KeyVaultClient {
+    return this.#client('keyvault')
   }
 
   /** What is configured, without credentials: `{ redis: { adapter: 'ioredis', resource: '127.0.0.1:6379/0' } }`. */
@@ -171,20 +191,34 @@ function configure(
   const problems = new Problems()
   const configured = new Map<string, Open<Service>>()
   for (const [name, backend] of Object.entries(backends) as [string, Backend<Service>][]) {
-    const { variables, fields } = backend
     const before = problems.count
-    const settings =
-      env[name] === undefined
-        ? fromEnv(env, variables, problems)
-        : fromObject(name, env[name], fields, problems)
+    const settings = settingsOf(name, backend, env, problems)
     const fallback = embedded ? backend.embedded : undefined
     const open = settings === undefined ? fallback : backend.configure(settings, problems)
     if (open !== undefined) configured.set(name, open)
     // Beside settings that work, a name that looks like one of ours is somebody else's.
     if (settings === undefined || problems.count > before) {
-      addNearMisses(env, [name, ...Object.values(variables).flat()], problems)
+      addNearMisses(env, [name, ...ownVariables(backend)], problems)
     }
   }
   if (problems.count > 0) throw new ConfigError(problems.lines)
   return configured
+}
+
+function ownVariables({ variables, ambient = [] }: Backend<Service>): string[] {
+  return Object.entries(variables).flatMap(([field, names]) =>
+    ambient.includes(field) ? [] : names,
+  )
+}
+
+/** What is said of one backend, in either form; `undefined` if nothing is. */
+export function settingsOf(
+  name: string,
+  { variables, ambient, fields }: Pick<Backend<Service>, 'variables' | 'ambient' | 'fields'>,
+  env: Env,
+  problems: Problems,
+): Settings | undefined {
+  return env[name] === undefined
+    ? fromEnv(env, variables, problems, ambient)
+    : fromObject(name, env[name], fields, problems)
 }

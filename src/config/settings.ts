@@ -13,8 +13,13 @@ export interface Settings {
   nameOf(field: string): string
 }
 
-/** What the environment has of these; `undefined` if it has none. */
-export function fromEnv(env: Env, variables: Variables, problems: Problems): Settings | undefined {
+/** What the environment has of these; `undefined` if it has none, or only of the fields that are `ambient`. */
+export function fromEnv(
+  env: Env,
+  variables: Variables,
+  problems: Problems,
+  ambient: readonly string[] = [],
+): Settings | undefined {
   const values: Record<string, unknown> = {}
   const names: Record<string, string | undefined> = {}
   for (const [field, candidates] of Object.entries(variables)) {
@@ -25,7 +30,7 @@ export function fromEnv(env: Env, variables: Variables, problems: Problems): Set
     values[field] = env[name]
     for (const rival of rivals) problems.add(rival, `unset it or ${name}; they mean the same`)
   }
-  if (Object.keys(values).length === 0) return undefined
+  if (Object.keys(values).every((field) => ambient.includes(field))) return undefined
   return { values, nameOf: (field) => names[field] ?? field }
 }
 

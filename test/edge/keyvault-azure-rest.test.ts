@@ -1,29 +1,15 @@
-import { once } from 'node:events'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
-import { getRequestListener } from '@hono/node-server'
 import { afterAll, expect, test } from 'vitest'
 import { azureRest } from '../../adapters/keyvault/azure-rest.ts'
 import { memory } from '../../adapters/keyvault/memory.ts'
-import { createKeyVaultEmulator } from '../../src/gateway/index.ts'
 import { KeyVault, type KeyVaultOptions } from '../../src/keyvault/index.ts'
-import { identity } from '../gateway/keyvault-emulator.ts'
+import { identity, token } from '../gateway/keyvault-emulator.ts'
 import { conformance } from '../keyvault/conformance.ts'
+import { serveHttp } from '../keyvault/emulator.ts'
 import { startWorker } from './worker.ts'
 
-const token = 'token-of-the-tests'
 const vault = new KeyVault(memory(), { logger: false, retry: false })
-// workerd knows no certificate of ours, so over http.
-const emulator = createKeyVaultEmulator({ keyvault: vault, token, ...identity, allowHttp: true })
-const server = createServer(getRequestListener(emulator.fetch))
-server.listen(0, '127.0.0.1')
-await once(server, 'listening')
-afterAll(async () => {
-  server.closeAllConnections()
-  await once(server.close(), 'close')
-  await vault.close()
-})
-const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/keyvault`
+afterAll(() => vault.close())
+const { url } = await serveHttp(vault)
 
 const worker = await startWorker(new URL('./keyvault-suite.worker.ts', import.meta.url), {
   KEYVAULT_URL: url,
