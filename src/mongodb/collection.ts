@@ -14,7 +14,7 @@ import type {
   UpdateReply,
   WriteFailure,
 } from './driver.ts'
-import { ServerError } from './errors.ts'
+import { classifyServerError, ServerError } from './errors.ts'
 import {
   type AggregateOptions,
   type BulkWriteOptions,
@@ -570,8 +570,8 @@ export class Collection<T extends object = Document, Allowed extends string = ne
     const items = ids.map((value, i): ItemResult => {
       const failure = refused.get(i)
       if (failure !== undefined) {
-        const error = new ServerError(failure.code, failure.message)
-        return { status: 'rejected', reason: calls.failure({ name: names(i), ...write }, error) }
+        const operation = { name: names(i), ...write }
+        return { status: 'rejected', reason: calls.failure(operation, refusal(failure, names(i))) }
       }
       if (i < end) return { status: 'fulfilled', value }
       const detail = 'not tried, since one before it failed'
@@ -579,11 +579,7 @@ export class Collection<T extends object = Document, Allowed extends string = ne
       return { status: 'rejected', reason }
     })
     const [first] = failures as [WriteFailure]
-    const { kind, detail } = calls.explain(
-      new ServerError(first.code, first.message),
-      names(first.index),
-      true,
-    )
+    const { kind, detail } = refusal(first, names(first.index)).failure
     const applied = items.some((item) => item.status === 'fulfilled')
     const open = items.some(
       (item) => item.status === 'rejected' && item.reason.outcome === 'unknown',
@@ -598,6 +594,11 @@ export class Collection<T extends object = Document, Allowed extends string = ne
       { cause: reply },
     )
   }
+}
+
+function refusal({ code, message }: WriteFailure, operation: string): DriverFailure {
+  const cause = new ServerError(code, message)
+  return new DriverFailure(classifyServerError(cause, operation), { cause })
 }
 
 function unsupported(): DriverFailure {
