@@ -84,7 +84,9 @@ async function main(): Promise<void> {
 
   // A token that was configured is not for the screen; the shell fills it in.
   const shown = token === undefined ? gatewayToken : '$GATEWAY_TOKEN'
-  const backends = Object.entries(infra.describe()).map(
+  // A vault that is configured is for the program: the one that is served is the emulator's.
+  const { keyvault: _, ...served } = infra.describe()
+  const backends = Object.entries(served).map(
     ([backend, { adapter }]) => `  ${backend}   ${url}/${backend}   adapter: ${adapter}`,
   )
   console.log(`dualport ${version}: the gateway listens on ${url}

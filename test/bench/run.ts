@@ -7,6 +7,7 @@ import { columns, Result } from './figure.ts'
 import { figures as gateway } from './gateway.ts'
 import { figures as imports } from './import.ts'
 import { figures as kafka } from './kafka.ts'
+import { figures as keyvault } from './keyvault.ts'
 import { figures as lambda } from './lambda.ts'
 import { figures as pipeline } from './pipeline.ts'
 import { figures as redis } from './redis.ts'
@@ -14,7 +15,16 @@ import { Stage } from './stage.ts'
 import { figures as worker } from './worker.ts'
 
 const part = process.argv[2] ?? ''
-const all = [...imports, ...pipeline, ...redis, ...kafka, ...gateway, ...worker, ...lambda]
+const all = [
+  ...imports,
+  ...pipeline,
+  ...redis,
+  ...kafka,
+  ...keyvault,
+  ...gateway,
+  ...worker,
+  ...lambda,
+]
 const figures = all.filter(({ name }) => name.includes(part))
 
 if (figures.length === 0) {
