@@ -1,5 +1,7 @@
 export type { HealthCapabilities, HealthFixture, HealthTarget } from './health/fixture.ts'
 export { healthSuite } from './health.ts'
+export type { KafkaFixture, KafkaTarget } from './kafka/fixture.ts'
+export { kafkaSuite } from './kafka.ts'
 export type { KeyVaultFixture, KeyVaultTarget } from './keyvault/fixture.ts'
 export { keyVaultSuite } from './keyvault.ts'
 export type { RedisFixture, RedisTarget } from './redis/fixture.ts'

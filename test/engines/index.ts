@@ -50,7 +50,9 @@ export async function engine<N extends keyof Engines>(name: N): Promise<Availabl
 }
 
 /** Options for `describe` or `test`: skips what cannot run for want of an engine. */
-export function needs(...required: readonly { readonly missing?: string }[]): SuiteOptions {
+export function needs(
+  ...required: readonly { readonly missing?: string | undefined }[]
+): SuiteOptions {
   const missing = required.find((one) => one.missing !== undefined)?.missing
   return missing === undefined ? {} : skipped(missing)
 }

@@ -6,6 +6,7 @@ import {
   type InfraError,
 } from '../../../src/core/index.ts'
 import { kindOf, parseFailures } from '../../../src/core/wire.ts'
+import { classifyCode, KafkaError } from '../../../src/kafka/index.ts'
 
 export interface UpstashOptions {
   readonly url: string
@@ -137,6 +138,7 @@ export function isWireError(value: unknown): value is WireError {
 
 /** The SDK's error for a status other than 2xx, an item's, `fetch`'s, or that of a reply which is not JSON. */
 export function classify(error: unknown): Failure {
+  if (error instanceof KafkaError) return classifyCode(error.code)
   if (error instanceof SyntaxError) return notKafka().failure
   const wire = error instanceof ItemError ? error.wire : error
   if (!isWireError(wire)) return fetchFailure(error)
