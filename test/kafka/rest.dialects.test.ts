@@ -111,6 +111,17 @@ for (const [name, server] of servers) {
       }
     })
 
+    test('a commit needs no poll before it', async () => {
+      const kafka = await client()
+      const topic = await server.topic()
+      await kafka.producer.send(['a', 'b', 'c'].map((value) => ({ topic, value })))
+      const options = { group: fresh('group'), topics: topic, from: 'earliest' } as const
+      const first = kafka.consumer(options)
+      await first.commitOffsets([{ topic, partition: 0, offset: 2n }])
+      await first.close()
+      expect(values(await collect(kafka.consumer(options), 1))).toEqual(['c'])
+    })
+
     test('no poll gives more than it was asked for, and nothing is lost by that', async () => {
       const kafka = await client()
       const topic = await server.topic()

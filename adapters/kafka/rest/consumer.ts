@@ -32,8 +32,6 @@ export class RestConsumer implements ConsumerDriver {
   #member: string | undefined
   /** A poll has been sent to the member, and has not been answered. */
   #reading = false
-  /** There was a member whose messages may not be committed. */
-  #lost = false
   /** What was read beyond the `max` of a poll: the protocol has no such limit. */
   #surplus: readonly KafkaMessage[] = []
   /** Instances that may be at the server still. */
@@ -95,7 +93,7 @@ export class RestConsumer implements ConsumerDriver {
       const messages = decodeRecords(body)
       if (this.#member !== member) return
       this.#surplus = messages
-      this.#confirmed()
+      this.#confirmedAt = performance.now()
       this.#reading = false
     } catch (error) {
       if (this.#member === member) {
@@ -106,28 +104,31 @@ export class RestConsumer implements ConsumerDriver {
     }
   }
 
-  async #join(dialect: Dialect, attempt: Attempt, signal: AbortSignal): Promise<string> {
-    const { topics, from, instance } = this.#setup
+  /** Resolves when the server has an instance of that name, which is an orphan until it is put to use. */
+  async #create(dialect: Dialect, attempt: Attempt, signal: AbortSignal): Promise<string> {
+    const { from, instance } = this.#setup
     if (!dialect.capabilities.from.includes(from)) {
       throw unsupported(`this server cannot begin at the ${from} message`)
     }
-    const attempts = [attempt]
     for (const orphan of this.#orphans) await this.#delete(orphan, attempt, signal)
     // A name of ours, so that it can be deleted even if this reply is lost.
     const name = instance ?? `dualport-${crypto.randomUUID()}`
     const settings = { name, format: 'binary', 'auto.offset.reset': from, ...dialect.instance }
-    const create = JSON.stringify(settings)
     this.#orphans.add(name)
     try {
-      await this.#api.ask({ method: 'POST', path: this.#path(), body: create, attempts, signal })
+      await this.#post(this.#path(), JSON.stringify(settings), attempt, signal)
     } catch (error) {
       // It is someone else's.
       if (classify(error).kind === 'conflict') this.#orphans.delete(name)
       throw error
     }
-    const body = JSON.stringify({ topics })
-    const path = `${this.#path(name)}/subscription`
-    await this.#api.ask({ method: 'POST', path, body, attempts, signal })
+    return name
+  }
+
+  async #join(dialect: Dialect, attempt: Attempt, signal: AbortSignal): Promise<string> {
+    const name = await this.#create(dialect, attempt, signal)
+    const body = JSON.stringify({ topics: this.#setup.topics })
+    await this.#post(`${this.#path(name)}/subscription`, body, attempt, signal)
     if (this.#member !== undefined) {
       // A poll and a commit have both joined.
       await this.#delete(name, attempt, signal)
@@ -135,7 +136,7 @@ export class RestConsumer implements ConsumerDriver {
     }
     this.#orphans.delete(name)
     this.#member = name
-    this.#confirmed()
+    this.#confirmedAt = performance.now()
     return name
   }
 
@@ -146,23 +147,32 @@ export class RestConsumer implements ConsumerDriver {
     if (last && offsets.some(({ offset }) => offset === 0n)) {
       throw unsupported('this server cannot commit the offset 0')
     }
-    if (this.#member === undefined && this.#lost) throw stale()
-    const member = this.#member ?? (await this.#join(dialect, attempt, signal))
-    const stored = last ? offsets.map((each) => ({ ...each, offset: each.offset - 1n })) : offsets
-    try {
-      await this.#api.ask({
-        method: 'POST',
-        path: `${this.#path(member)}/offsets`,
-        body: encodeOffsets(stored),
-        attempts: [attempt],
-        signal,
-      })
-    } catch (error) {
-      if (!isStale(error)) throw error
-      if (this.#member === member) this.#abandon(attempt)
-      throw stale(error)
+    const body = encodeOffsets(
+      last ? offsets.map((each) => ({ ...each, offset: each.offset - 1n })) : offsets,
+    )
+    const store = (name: string) => this.#post(`${this.#path(name)}/offsets`, body, attempt, signal)
+    const member = this.#member
+    if (member !== undefined || !dialect.commitsAlone) {
+      try {
+        await store(member ?? (await this.#join(dialect, attempt, signal)))
+        this.#confirmedAt = performance.now()
+        return
+      } catch (error) {
+        if (!isStale(error) && !(dialect.commitsAlone && isUnclear(error))) throw error
+        this.#abandon(attempt)
+        if (!dialect.commitsAlone) throw stale(error)
+      }
     }
-    this.#confirmed()
+    // From an instance that is no member, Kafka takes it if the group has no members: then no partition is
+    // anyone else's.
+    const name = await this.#create(dialect, attempt, signal)
+    try {
+      await store(name)
+    } catch (error) {
+      throw isStale(error) ? stale(error) : error
+    } finally {
+      this.#tidyLater(attempt)
+    }
   }
 
   async lag(attempt: Attempt): Promise<readonly PartitionLag[]> {
@@ -172,7 +182,7 @@ export class RestConsumer implements ConsumerDriver {
     const member = this.#member ?? (await this.#join(dialect, attempt, signal))
     const path = `${this.#path(member)}/lag`
     const { body } = await this.#api.ask({ method: 'GET', path, attempts: [attempt], signal })
-    this.#confirmed()
+    this.#confirmedAt = performance.now()
     return arrayOf<{ readonly [K in keyof PartitionLag]: unknown } | null>(body).map((each) => {
       if (typeof each?.topic !== 'string') throw notKafka()
       const { topic, partition, lag } = each
@@ -213,9 +223,8 @@ export class RestConsumer implements ConsumerDriver {
     return instance === undefined ? group : `${group}${pathOf('instances', instance)}`
   }
 
-  #confirmed(): void {
-    this.#confirmedAt = performance.now()
-    this.#lost = false
+  async #post(path: string, body: string, attempt: Attempt, signal: AbortSignal): Promise<void> {
+    await this.#api.ask({ method: 'POST', path, body, attempts: [attempt], signal })
   }
 
   /** The next poll joins again. Others need not wait until the server notices. */
@@ -224,9 +233,12 @@ export class RestConsumer implements ConsumerDriver {
     this.#orphans.add(this.#member)
     this.#member = undefined
     this.#reading = false
-    this.#lost = true
     this.#surplus = []
-    // The next one of the same name must not be mistaken for it.
+    this.#tidyLater(attempt)
+  }
+
+  #tidyLater(attempt: Attempt): void {
+    // The next one of the same name must not be mistaken for the one before.
     if (this.#setup.instance !== undefined) return
     const tidying = this.#tidy(attempt)
     attempt.context?.waitUntil?.(tidying)
@@ -269,6 +281,11 @@ function mayHaveRead(error: unknown): boolean {
 
 /** Redpanda's for an old generation, and Confluent's for a commit that Kafka refused for good. */
 const staleCodes: ReadonlySet<number | undefined> = new Set([40002, 50002])
+
+/** Strimzi and Karapace say it of whatever Kafka answered. */
+function isUnclear(error: unknown): boolean {
+  return error instanceof RestError && error.code === 500
+}
 
 function isStale(error: unknown): boolean {
   if (!(error instanceof RestError)) return false

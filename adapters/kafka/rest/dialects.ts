@@ -10,6 +10,8 @@ export interface Dialect {
   readonly maxRequestBytes: number
   /** What `offset` of a commit is: the last message that is done (the server stores one more), or the next to read. */
   readonly commits: 'last' | 'next'
+  /** An instance that has not subscribed may commit; one that has, but has not polled, may not: as Java's client. */
+  readonly commitsAlone: boolean
   /** Settings of a consumer instance: no commit by itself, no wait for more than there is. */
   readonly instance: Readonly<Record<string, unknown>>
   /** A poll that asks for no more than so much loses nothing. Where it would, nothing is asked. */
@@ -64,6 +66,7 @@ const confluent: Dialect = {
   },
   maxRequestBytes: 7_000_000,
   commits: 'last',
+  commitsAlone: true,
   // Without the second a poll lasts as long as its timeout.
   instance: { 'auto.commit.enable': 'false', 'fetch.min.bytes': 0 },
   maxBytes: true,
@@ -118,6 +121,7 @@ const redpanda: Dialect = {
   name: 'redpanda',
   capabilities: portable,
   commits: 'next',
+  commitsAlone: false,
   instance: { 'auto.commit.enable': 'false' },
   items: 'partitions',
   itemCodes: 'kafka',
@@ -137,6 +141,7 @@ const dualport: Dialect = {
   ...confluent,
   name: 'dualport',
   capabilities: { ...strimzi.capabilities, lag: true },
+  commitsAlone: false,
   instance: { 'auto.commit.enable': 'false' },
   nullHeaders: true,
   createTopics: 'admin',

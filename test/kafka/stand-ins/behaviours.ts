@@ -81,6 +81,7 @@ const confluent: Behaviour = {
   notFound: (what) => new Refusal(404, what === 'topic' ? 40401 : 40403),
   exists: () => new Refusal(409, 40902),
   stale: () => new Refusal(500, 50002),
+  joinsToCommit: false,
   stored: (offset) => offset + 1,
   committed: { body: [] },
   poll(log, { group, name }, query) {
@@ -123,6 +124,7 @@ const karapace: Behaviour = {
     body: { offsets: stored, key_schema_id: null, value_schema_id: null },
   }),
   failedItem: () => ({ error_code: 1, error: 'secret' }),
+  stale: () => new Refusal(500, 500),
   committed: { status: 204 },
   async poll(log, { group, name }, query) {
     const { timeout, maxBytes } = limits(query)
@@ -245,6 +247,7 @@ const redpanda: Behaviour = {
   },
   notFound: (what) => new Refusal(404, what === 'topic' ? 40402 : 40403),
   stale: () => new Refusal(400, 40002),
+  joinsToCommit: true,
   stored: (offset) => offset,
   committed: { status: 204 },
   poll(log, { group, name }, query) {

@@ -64,6 +64,10 @@ export class Log extends EventEmitter<{ stored: [] }> {
     return this.#group(group).members.has(name)
   }
 
+  isEmpty(group: string): boolean {
+    return this.#group(group).members.size === 0
+  }
+
   join(group: string, name: string, topics: readonly string[], reset: string): void {
     this.#group(group).members.set(name, { topics, reset, positions: new Map() })
     this.#rebalance(group)

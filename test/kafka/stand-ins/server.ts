@@ -55,6 +55,8 @@ export interface Behaviour {
   exists(): Refusal
   /** Of a member that Kafka has put out of the group. */
   stale(): Refusal
+  /** Whether one that has subscribed is a member at once. Java's client becomes one when it polls. */
+  joinsToCommit: boolean
   /** What is stored for `offset` of a commit. */
   stored(offset: number): number
   committed: Reply
@@ -194,8 +196,10 @@ export class StandIn extends ScriptedServer {
     return records.map((record) => this.#behaviour.read(record))
   }
 
-  #commit({ group, name }: Instance, { offsets }: Body): Reply {
-    if (!this.log.isMember(group, name)) throw this.#behaviour.stale()
+  #commit({ group, name, subscribed, joined }: Instance, { offsets }: Body): Reply {
+    const member = this.log.isMember(group, name) && (joined || this.#behaviour.joinsToCommit)
+    const alone = !subscribed && this.log.isEmpty(group)
+    if (!member && !alone) throw this.#behaviour.stale()
     for (const { topic, partition, offset } of offsets as Stored[]) {
       if (offset < 0) throw new Refusal(422, 422)
       this.log.commit(group, topic, partition, this.#behaviour.stored(offset))
