@@ -31,6 +31,8 @@ export type Open<C> = (
 ) => {
   readonly client: C
   readonly resource: string | undefined
+  /** One of `others` that the client works with to its end, so that it is closed after it. */
+  readonly uses?: Service | undefined
 }
 
 /** One backend's part of the configuration; `redis.ts` is the model. */
@@ -91,6 +93,7 @@ export class Infrastructure {
   readonly health: HealthChecker
   readonly #backends: Backends
   readonly #clients = new Map<string, Service>()
+  readonly #uses = new Map<Service, Service>()
   readonly #description: Record<string, BackendDescription> = {}
   #closing: Promise<void> | undefined
 
@@ -105,8 +108,9 @@ export class Infrastructure {
     this.health = new HealthChecker({ logger, metrics })
     this.#backends = backends
     for (const [name, open] of configured) {
-      const { client, resource } = open(options, Object.fromEntries(this.#clients))
+      const { client, resource, uses } = open(options, Object.fromEntries(this.#clients))
       this.#clients.set(name, client)
+      if (uses !== undefined) this.#uses.set(client, uses)
       this.#description[name] = { adapter: client.adapter, resource }
       this.health.register(name, client, { componentType: 'datastore' })
     }
@@ -145,7 +149,7 @@ export class Infrastructure {
    * @throws InfraError `INFRASTRUCTURE_UNAVAILABLE` that says of each backend that failed why.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#all('close', (client) => client.close())
+    this.#closing ??= this.#all('close', (client) => this.#end(client))
     return this.#closing
   }
 
@@ -158,6 +162,12 @@ export class Infrastructure {
     if (client !== undefined) return client as Clients[K]
     const variable = Object.values(this.#backends[name].variables)[0]?.[0]
     throw new ConfigError([`${variable}: set it, since ${name} is used`])
+  }
+
+  async #end(client: Service): Promise<void> {
+    const users = [...this.#uses].filter(([, used]) => used === client)
+    if (users.length > 0) await Promise.allSettled(users.map(([user]) => user.close()))
+    await client.close()
   }
 
   async #all(operation: string, run: (client: Service) => Promise<void>): Promise<void> {

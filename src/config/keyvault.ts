@@ -101,7 +101,10 @@ export function keyvaultBackend(adapters: KeyVaultAdapters): KeyVaultBackend {
         // Whoever has a vault of their own shares nothing.
         if (cache === undefined || keyvault.adapter === 'memory') return opened(keyvault)
         const { metrics, timeoutMs } = options
-        return opened(cached(keyvault, { ...cache, redis, metrics, timeoutMs }))
+        return {
+          ...opened(cached(keyvault, { ...cache, redis, metrics, timeoutMs })),
+          uses: redis,
+        }
       }
     },
   }
