@@ -248,11 +248,16 @@ export class PlatformaticProducer implements ProducerDriver {
   }
 }
 
+/** Of a cluster that has just started: its coordinator is not ready for a second or two. */
+const retriesOfInit = 5
+
 /** An idempotent producer of the library's retries everything for ever. What fails before the batch is the pipeline's. */
 function retryOnlyProduce(library: Library, client: Producer): void {
   const perform = client[library.kPerformWithRetry].bind(client)
-  client[library.kPerformWithRetry] = (name, operation, callback, attempt, errors, skip, limit) =>
-    perform(name, operation, callback, attempt, errors, skip, name === 'produce' ? limit : 0)
+  client[library.kPerformWithRetry] = (name, operation, callback, attempt, errors, skip, limit) => {
+    const retries = name === 'produce' ? limit : name === 'initProducerId' ? retriesOfInit : 0
+    return perform(name, operation, callback, attempt, errors, skip, retries)
+  }
 }
 
 type Partitions = readonly { readonly leader: number }[]
