@@ -7,7 +7,6 @@ import {
   managedIdentity,
   workloadIdentity,
 } from '../../adapters/keyvault/azure-rest.ts'
-import type { AzureSdkOptions } from '../../adapters/keyvault/azure-sdk.ts'
 import { type CachedOptions, cached, type KeyVaultClient } from '../keyvault/cached.ts'
 import { KeyVault, type KeyVaultDriver } from '../keyvault/index.ts'
 import { chooseAdapter } from './choice.ts'
@@ -18,8 +17,22 @@ import { aFunction, flag, integer, secret, text, validate } from './validation.t
 
 export type KeyVaultAdapter = 'azure-rest' | 'azure-sdk' | 'memory'
 
-type SdkOptions = Extract<AzureSdkOptions, { url: string }>
-type TokenCredential = NonNullable<SdkOptions['credential']>
+/** As @azure/identity has it, whose types are not needed for all else. */
+interface TokenCredential {
+  getToken(
+    scopes: string | string[],
+    options?: { readonly abortSignal?: AbortSignal; readonly tenantId?: string },
+  ): Promise<{ readonly token: string; readonly expiresOnTimestamp: number } | null>
+}
+
+interface SdkOptions {
+  url: string
+  credential?: TokenCredential | undefined
+  clientOptions: {
+    allowInsecureConnection: boolean
+    disableChallengeResourceVerification: boolean
+  }
+}
 
 /** The options of the adapters and their credentials, which adapter it is, and the cache before it. */
 export interface KeyVaultConfig
@@ -61,7 +74,7 @@ export interface KeyVaultConfig
 export interface KeyVaultAdapters {
   readonly memory: () => KeyVaultDriver
   readonly azureRest: (options: AzureRestOptions) => KeyVaultDriver
-  readonly azureSdk: ((options: AzureSdkOptions) => KeyVaultDriver) | undefined
+  readonly azureSdk: ((options: SdkOptions) => KeyVaultDriver) | undefined
 }
 
 export interface KeyVaultBackend extends Backend<KeyVaultClient> {
@@ -289,7 +302,7 @@ function forSdk(credential: Credential): TokenCredential {
         tenantId,
         scope,
         resource: scope.replace(/\/\.default$/, ''),
-        signal: (abortSignal as AbortSignal | undefined) ?? new AbortController().signal,
+        signal: abortSignal ?? new AbortController().signal,
         now: Date.now,
       })
       const { token, expiresOn } = typeof given === 'string' ? { token: given } : given
