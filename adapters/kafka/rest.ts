@@ -22,8 +22,8 @@ export interface RestOptions extends EndpointOptions {
   password?: Secret | undefined
   /**
    * Which server it is: Confluent's REST Proxy, Karapace, Strimzi's Bridge, Redpanda's HTTP Proxy or dualport's
-   * gateway. Default `auto`: the first request asks its root, and until then `capabilities` are only what all
-   * of them can do, so that headers, timestamps, tombstones and `from: 'latest'` are refused: name it to have them.
+   * gateway. Default `auto`: the first request asks its root. Until then `capabilities` are all that any of them
+   * has, and what this one lacks is refused (`unsupported`) by the first call that needs it, before it is sent.
    */
   dialect?: 'auto' | DialectName | undefined
   /** The largest batch in bytes, before base64. Default 7 MB; Karapace 750 KB, since it takes a body of 1 MB. */

@@ -199,7 +199,7 @@ export interface KafkaDriver {
   readonly adapter: string
   /** Where it goes, without credentials: for logs. */
   readonly resource: string | undefined
-  /** What is known before the first connection: less than the server can do, where that must be detected. */
+  /** Where the server must be detected first, what it may be able to do: it says itself what it lacks. */
   readonly capabilities: KafkaCapabilities
   producer(setup: ProducerSetup): ProducerDriver
   consumer(setup: ConsumerSetup): ConsumerDriver

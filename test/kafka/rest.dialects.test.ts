@@ -24,11 +24,23 @@ for (const [name, server] of servers) {
 
     test(`is told by its root (${server.what})`, async () => {
       const kafka = connect(await server.options())
-      expect(kafka.capabilities).toMatchObject({ headers: false, from: ['earliest'] })
+      // Before it is known, nothing that it may be able to do is refused.
+      expect(kafka.capabilities).toMatchObject({ headers: true, from: ['earliest', 'latest'] })
       await kafka.health()
       const { maxRequestBytes } = dialects[name]
       expect(kafka.capabilities).toEqual({ ...can, maxRequestBytes })
     })
+
+    test.skipIf(can.headers)(
+      'what it lacks is refused by the first call, before it is sent',
+      async () => {
+        const kafka = connect(await server.options())
+        const topic = await server.topic()
+        const sent = kafka.producer.send({ topic, value: 'a', headers: { a: '1' } })
+        await expect(sent).rejects.toMatchObject({ kind: 'unsupported', outcome: 'not-applied' })
+        expect((await kafka.producer.send({ topic, value: 'b' })).offset).toBe(0n)
+      },
+    )
 
     test('bytes survive in keys and values', async () => {
       const kafka = await client()

@@ -24,7 +24,7 @@ export interface Answer {
 /** A Kafka REST server, and what is known of it. */
 export class RestApi {
   readonly endpoint: HttpEndpoint
-  /** Grows when the server is known. */
+  /** Becomes the server's own when it is known. */
   readonly capabilities: KafkaCapabilities
   readonly #maxRequestBytes: number | undefined
   #dialect: Dialect | undefined

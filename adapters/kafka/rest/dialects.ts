@@ -31,7 +31,7 @@ export interface Dialect {
   readonly createTopics: 'admin' | 'v3' | undefined
 }
 
-/** What can be counted on before the server is known. */
+/** What all of them can do, and no more. */
 const portable: Dialect['capabilities'] = {
   bytes: true,
   tombstones: false,
@@ -155,5 +155,11 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   dualport,
 }
 
-/** Of a server that is not known yet. */
-export const unknownServer = { capabilities: portable, maxRequestBytes: karapace.maxRequestBytes }
+/**
+ * Of a server that is not known yet: what any of them can do, so that a program need not wait to know. What this
+ * one cannot do is refused when it is known, before anything is sent.
+ */
+export const unknownServer = {
+  capabilities: dualport.capabilities,
+  maxRequestBytes: karapace.maxRequestBytes,
+}
