@@ -28,6 +28,8 @@ export default defineConfig({
   entry: Array.from(new Set(outputs), (file) => file.replace('./dist/', '').replace(/js$/, 'ts')),
   format: 'esm',
   platform: 'neutral',
+  // `node:sqlite` has no other name.
+  removeNodeProtocol: false,
   target: 'es2023',
   external: [/^node:/],
   noExternal: ['hono'],

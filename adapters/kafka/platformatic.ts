@@ -9,8 +9,9 @@ import type {
 } from '../../src/kafka/index.ts'
 import { PlatformaticAdmin } from './platformatic/admin.ts'
 import { PlatformaticConsumer } from './platformatic/consumer.ts'
-import { type PlatformaticOptions, type Settings, settingsOf } from './platformatic/options.ts'
+import type { PlatformaticOptions } from './platformatic/options.ts'
 import { PlatformaticProducer } from './platformatic/producer.ts'
+import { type Settings, settingsOf } from './platformatic/settings.ts'
 
 export type { PlatformaticOptions } from './platformatic/options.ts'
 

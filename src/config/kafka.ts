@@ -1,5 +1,5 @@
 import * as v from 'valibot'
-import type { PlatformaticOptions } from '../../adapters/kafka/platformatic.ts'
+import type { PlatformaticOptions } from '../../adapters/kafka/platformatic/options.ts'
 import type { RestOptions } from '../../adapters/kafka/rest.ts'
 import { Kafka, type KafkaDriver } from '../kafka/index.ts'
 import { chooseAdapter } from './choice.ts'

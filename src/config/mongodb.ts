@@ -1,6 +1,6 @@
 import * as v from 'valibot'
 import type { DataApiOptions } from '../../adapters/mongodb/data-api.ts'
-import type { MongodbOptions } from '../../adapters/mongodb/mongodb.ts'
+import type { MongodbOptions } from '../../adapters/mongodb/mongodb/options.ts'
 import { MongoDB, type MongoDriver } from '../mongodb/index.ts'
 import { chooseAdapter } from './choice.ts'
 import type { Backend, Open } from './infrastructure.ts'

@@ -10,7 +10,7 @@ import {
 } from '../../../src/kafka/index.ts'
 import { classify, codeOf } from './errors.ts'
 import { cut, discard, guard, load } from './library.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 
 /** How `ListOffsets` names the two ends. */
 const ends = { earliest: -2n, latest: -1n }

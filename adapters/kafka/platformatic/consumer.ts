@@ -12,7 +12,7 @@ import {
 import { classify, codeOf, partsOf } from './errors.ts'
 import { cut, guard, load } from './library.ts'
 import { type Assigned, Member } from './member.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 
 /** The longest that a broker holds back an answer for want of messages. */
 const maxHeldMs = 500

@@ -12,7 +12,7 @@ import {
 import { assign } from './assignor.ts'
 import { codeOf } from './errors.ts'
 import { cut, guard, type Library } from './library.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 
 /** The member is not in the group as it thought: it joins again. */
 const stale: ReadonlySet<number> = new Set([22, 25, 27, 79])

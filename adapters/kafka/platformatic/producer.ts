@@ -11,7 +11,7 @@ import {
 } from '../../../src/kafka/index.ts'
 import { classify, lostConnection, partsOf } from './errors.ts'
 import { discard, guard, type Library, load } from './library.ts'
-import type { Settings } from './options.ts'
+import type { Settings } from './settings.ts'
 
 type Fate = RecordMetadata | Error
 type Message = MessageToProduce<Buffer, Buffer, Buffer, Buffer>
