@@ -22,7 +22,8 @@ import {
 import { explain, unreachable } from './mongodb/failures.ts'
 import { Flight, type Waiting } from './mongodb/flight.ts'
 import { handlers } from './mongodb/operations.ts'
-import { type MongodbOptions, type Settings, settingsOf } from './mongodb/options.ts'
+import type { MongodbOptions } from './mongodb/options.ts'
+import { type Settings, settingsOf } from './mongodb/settings.ts'
 
 export type { MongodbOptions } from './mongodb/options.ts'
 
@@ -61,6 +62,8 @@ class MongodbDriver implements MongoDriver {
   readonly pool: Pool
   readonly #settings: Settings
   readonly #waiting: Waiting = new Set()
+  /** Those that wait for a page. */
+  readonly #pages = new Set<Flight>()
   /** Servers that answered when they were last asked. */
   readonly #alive = new Set<string>()
   #opening: Promise<Opened> | undefined
@@ -164,7 +167,7 @@ class MongodbDriver implements MongoDriver {
     const { client } = this.#opened ?? (await this.#load())
     const flight = this.#board(attempt)
     try {
-      return await client.db(this.database).command(command, { signal: flight.signal })
+      return await client.db(this.database).command(command, flight.options(undefined))
     } finally {
       this.#land(flight)
     }
@@ -191,9 +194,12 @@ class MongodbDriver implements MongoDriver {
   }
 
   async #page(cursor: AbstractCursor, flight: Flight): Promise<Page> {
+    this.#pages.add(flight)
     try {
-      await cursor.hasNext()
+      // When a page fails, the driver first tries to close the cursor, and waits for a server to do it at.
+      await flight.orAbandoned(cursor.hasNext())
     } finally {
+      this.#pages.delete(flight)
       this.#land(flight)
     }
     const documents = cursor.readBufferedDocuments()
@@ -297,6 +303,7 @@ class MongodbDriver implements MongoDriver {
       failure.name === 'MongoServerError'
         ? classifyServerError(failure, 'hello')
         : unreachable(failure)
-    for (const flight of [...this.#waiting]) flight.abandon({ ...reason, outcome: 'not-applied' })
+    for (const flight of [...this.#waiting, ...this.#pages])
+      flight.abandon({ ...reason, outcome: 'not-applied' })
   }
 }
