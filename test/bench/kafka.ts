@@ -1,7 +1,14 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
 import { Producer } from '@platformatic/kafka'
+import { Kafka as Upstash } from '@upstash/kafka'
 import { platformatic } from '../../adapters/kafka/platformatic.ts'
+import { rest } from '../../adapters/kafka/rest.ts'
 import { KafkaProducer } from '../../src/kafka/index.ts'
 import { type Figure, inTurns, timed } from './figure.ts'
+import { build } from './import.ts'
+
+const run = promisify(execFile)
 
 const value = 'v'.repeat(100)
 const topic = 'bench'
@@ -20,7 +27,60 @@ export const figures: Figure[] = [
     bare: '@platformatic/kafka, a send for each',
     target: 30,
   },
+  {
+    name: 'kafka.produce.http.c1000',
+    bare: '@upstash/kafka, a produce for each',
+    unit: 'us',
+    comparison: 'total',
+    // 20,000 messages a second.
+    target: 50,
+    async measure(stage) {
+      const { url, token } = await stage.kafkaGateway(topic)
+      await using ours = new KafkaProducer(rest({ url, token, dialect: 'dualport' }), { topic })
+      const bare = new Upstash({ url, username: 'bench', password: token }).producer()
+      return await inTurns(
+        15,
+        () => timed(40_000, 1000, () => ours.send({ value })),
+        () => timed(1000, 100, () => bare.produce(topic, value)),
+      )
+    },
+  },
+  {
+    name: 'kafka.start.tcp',
+    bare: 'the same, after warm()',
+    unit: 'ms',
+    comparison: 'difference',
+    async measure(stage) {
+      const brokers = (await stage.kafka(topic)).join()
+      build()
+      return inTurns(
+        10,
+        () => firstAck(brokers, false),
+        () => firstAck(brokers, true),
+      )
+    },
+  },
 ]
+
+/** Milliseconds from the start of a process to its first acknowledged message; with `warm`, from after that. */
+async function firstAck(brokers: string, warm: boolean): Promise<number> {
+  const started = Date.now()
+  const { stdout } = await run(process.execPath, [
+    '--input-type=module',
+    '--eval',
+    `
+    import { Kafka } from 'dualport/kafka'
+    import { platformatic } from 'dualport/kafka/platformatic'
+    const kafka = new Kafka(platformatic({ brokers: '${brokers}' }), { topic: '${topic}' })
+    ${warm ? 'await kafka.health()' : ''}
+    const from = ${warm ? 'Date.now()' : started}
+    await kafka.producer.send({ value: 'first' })
+    console.log(Date.now() - from)
+    await kafka.close()
+  `,
+  ])
+  return Number(stdout)
+}
 
 function produce(name: string, bareSend: (producer: Bare) => Send, bareCount: number): Figure {
   return {

@@ -8,6 +8,7 @@ export class Stage {
   #redis: Promise<RedisProcess> | undefined
   #kafka: Promise<KafkaProcess> | undefined
   #gateway: Promise<Gateway> | undefined
+  #kafkaGateway: Promise<Gateway> | undefined
 
   redis(): Promise<RedisProcess> {
     this.#redis ??= startRedis()
@@ -24,12 +25,21 @@ export class Stage {
 
   /** What `npm start` starts, over `redis()`. */
   gateway(): Promise<Gateway> {
-    this.#gateway ??= this.redis().then(startGateway)
+    this.#gateway ??= this.redis().then(({ url }) => startGateway('redis', [`REDIS_URL=${url}`]))
     return this.#gateway
+  }
+
+  /** The same over `kafka()`. */
+  kafkaGateway(topic: string): Promise<Gateway> {
+    this.#kafkaGateway ??= this.kafka(topic).then((brokers) =>
+      startGateway('kafka/topics', [`KAFKA_BROKERS=${brokers.join()}`]),
+    )
+    return this.#kafkaGateway
   }
 
   async stop(): Promise<void> {
     await (await this.#gateway)?.stop()
+    await (await this.#kafkaGateway)?.stop()
     await (await this.#redis)?.stop()
     await (await this.#kafka)?.stop()
   }
@@ -41,15 +51,15 @@ export interface Gateway extends EngineProcess {
   readonly token: string
 }
 
-async function startGateway(redis: RedisProcess): Promise<Gateway> {
+/** @param path Where it answers when it is ready; its first part is in the URL. */
+async function startGateway(path: string, env: readonly string[]): Promise<Gateway> {
   const port = await freePort()
   const token = 'token-of-the-benchmarks'
   const serve = fileURLToPath(new URL('../../src/runtimes/serve.ts', import.meta.url))
   const gateway = await startProcess('env', () => [
-    ...[`PORT=${port}`, `REDIS_URL=${redis.url}`, `GATEWAY_TOKEN=${token}`],
-    ...[process.execPath, serve],
+    ...[`PORT=${port}`, `GATEWAY_TOKEN=${token}`, ...env, process.execPath, serve],
   ])
-  const url = `http://127.0.0.1:${port}/redis`
-  await until(async () => (await fetch(url)).status === 401, gateway)
+  const url = `http://127.0.0.1:${port}/${path.split('/')[0]}`
+  await until(async () => (await fetch(`http://127.0.0.1:${port}/${path}`)).status === 401, gateway)
   return { ...gateway, url, token }
 }
