@@ -91,7 +91,8 @@ export class Cache<V> {
   readonly #background = new Set<Promise<void>>()
   readonly #requests: Readonly<Record<Result, () => void>>
   readonly #loaded: Readonly<Record<'success' | 'absent' | 'failure', () => void>>
-  readonly #listening = new AbortController()
+  /** Made when it is needed: at module scope a Worker must not. */
+  #listening: AbortController | undefined
   #connected: Promise<void> | undefined
 
   /** @throws InfraError `CACHE_CONFIG` for a time or number that cannot be. */
@@ -356,12 +357,14 @@ export class Cache<V> {
    */
   #connect(): Promise<void> | undefined {
     // In workerd nothing outlives a request.
-    if (this.#shared === undefined || isWorkerd) return undefined
+    if (this.#shared === undefined || isWorkerd || this.closed) return undefined
     this.#connected ??= this.#listen(this.#shared)
     return this.#connected
   }
 
   #listen(shared: SharedLevel<V>): Promise<void> {
+    const listening = new AbortController()
+    this.#listening = listening
     return new Promise((resolve) => {
       const timer = setTimeout(resolve, connectPatienceMs)
       const ready = () => {
@@ -376,7 +379,7 @@ export class Cache<V> {
         },
         invalidated: (key: string) => this.#forget(key),
       }
-      void this.#keep(shared.listen(listener, this.#listening.signal).then(ready, ready))
+      void this.#keep(shared.listen(listener, listening.signal).then(ready, ready))
     })
   }
 
@@ -399,7 +402,7 @@ export class Cache<V> {
   }
 
   async #stop(): Promise<void> {
-    this.#listening.abort()
+    this.#listening?.abort()
     // What ends may have begun something else.
     while (this.#background.size > 0) await Promise.all(this.#background)
   }

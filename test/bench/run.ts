@@ -3,6 +3,7 @@
  * run, in turns. `npm run bench -- redis.get`: those whose name contains `redis.get`. Prints one JSON
  * line a figure as it comes, then a table, then what is met and what falls short.
  */
+import { figures as cache } from './cache.ts'
 import { columns, Result } from './figure.ts'
 import { figures as gateway } from './gateway.ts'
 import { figures as imports } from './import.ts'
@@ -22,6 +23,7 @@ const all = [
   ...kafka,
   ...keyvault,
   ...gateway,
+  ...cache,
   ...worker,
   ...lambda,
 ]
