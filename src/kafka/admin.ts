@@ -142,7 +142,7 @@ export class KafkaAdmin extends Client<AdminDriver> {
   ): Promise<(bigint | undefined)[]> {
     try {
       if (!this.#capabilities.offsets) throw unsupported('tell offsets')
-      if (!isName(group)) throw invalid('group is not 1 to 255 printable characters')
+      if (!isName(group)) throw invalid('group is not 1 to 255 printable characters without spaces')
       checkPartitions(partitions)
     } catch (error) {
       return this.calls.refuse('committedOffsets', error)

@@ -22,7 +22,7 @@ import { metricNames, TopicCounter } from './metrics.ts'
 import { checkTopic, invalid, isInt32, isName, unsupported } from './records.ts'
 
 export interface ConsumerOptions extends ClientOptions {
-  /** Each message is for one member of the group. 1 to 255 characters. */
+  /** Each message is for one member of the group. 1 to 255 printable characters without spaces. */
   readonly group: string
   readonly topics: string | readonly string[]
   /** Where a partition is read from if the group has committed nothing there. Default `latest`. */
@@ -104,11 +104,11 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
     const interval = autoCommitIntervalMs ?? 5000
     const { capabilities } = driver
     try {
-      if (!isName(group)) throw invalid('group is not 1 to 255 printable characters')
+      if (!isName(group)) throw invalid('group is not 1 to 255 printable characters without spaces')
       if (!Array.isArray(list) || list.length === 0) throw invalid('topics: there is none')
       list.forEach(checkTopic)
       if (instance !== undefined && !isName(instance)) {
-        throw invalid('instance is not 1 to 255 printable characters')
+        throw invalid('instance is not 1 to 255 printable characters without spaces')
       }
       if (!['earliest', 'latest'].includes(from))
         throw invalid('from is neither earliest nor latest')

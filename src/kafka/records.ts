@@ -98,7 +98,7 @@ export function isInt32(value: unknown): value is number {
 
 /** Of a group or a member. */
 export function isName(value: unknown): value is string {
-  return typeof value === 'string' && /^[^\p{C}]{1,255}$/u.test(value)
+  return typeof value === 'string' && /^[^\p{C}\s]{1,255}$/u.test(value)
 }
 
 /** At most so many bytes in Kafka's own format: lengths, offset and time come to 24 a record, 8 a header. */

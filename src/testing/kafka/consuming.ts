@@ -125,10 +125,12 @@ export const consuming: KafkaCase[] = [
       for (const options of [
         { group: '' },
         { group: 'a\nb' },
+        { group: 'a b' },
         { topics: [] },
         { topics: ['a b'] },
         { from: 'middle' },
         { instance: '' },
+        { instance: 'a\u00a0b' },
         { sessionTimeoutMs: 0 },
         { autoCommitIntervalMs: -1 },
       ]) {
