@@ -89,22 +89,33 @@ describe('the clock', () => {
     expect(silent.assigned).toHaveLength(1)
   })
 
-  test('committing keeps the session alive, and so does waiting in a poll', async () => {
+  test('does not end the session of a member that commits', async () => {
     const clock = movable()
     const { member, send } = cluster({ clock })
-    const options = { sessionTimeoutMs: 1000 }
-    const [committing, waiting, other] = [member(options), member(options), member()]
+    const [committing, other] = [member({ sessionTimeoutMs: 1000 }), member()]
     await send(['v'])
-    const given = await committing.poll(now)
-    expect(values(given)).toEqual(['v'])
-    const stop = new AbortController()
-    const polled = failure(waiting.poll({ waitMs: 1_000_000, signal: stop.signal }))
+    await committing.poll(now)
     clock.now += 900
-    await committing.commit(given)
+    await committing.commit()
     clock.now += 900
     await other.poll(now)
     await committing.health()
-    await waiting.health()
+  })
+
+  test('does not end the session of a member that waits for messages', async () => {
+    const clock = movable()
+    const { member, send } = cluster({ clock })
+    const [waiting, other] = [member({ sessionTimeoutMs: 1000 }), member()]
+    await waiting.poll(now)
+    await other.poll(now)
+    await send(['v'], other.assigned?.[0]?.partition)
+    expect(values(await other.poll(now))).toEqual(['v'])
+    const stop = new AbortController()
+    const polled = failure(waiting.poll({ waitMs: 1_000_000, signal: stop.signal }))
+    clock.now += 2000
+    // A rebalance would give it again, as it is not committed.
+    expect(await other.poll(now)).toEqual([])
+    expect(other.assigned).toHaveLength(1)
     stop.abort()
     expect(await polled).toMatchObject({ kind: 'aborted' })
   })
