@@ -14,6 +14,7 @@ import {
   type UpdateReply,
   type WriteFailure,
 } from '../../../src/mongodb/index.ts'
+import { collated, collator } from './collation.ts'
 import { distinct, Expressions, type Mingo } from './expressions.ts'
 import { compile, type Evaluate, hasOperators, type Match } from './filter.ts'
 import { valuesAt } from './paths.ts'
@@ -31,6 +32,14 @@ type Stores = Map<string, Store>
 interface Found {
   readonly document: Document
   readonly match: Match
+}
+
+interface Collated {
+  readonly collation?: Document
+}
+
+interface Hinted {
+  readonly hint?: unknown
 }
 
 interface Changed extends UpdateReply {
@@ -92,21 +101,25 @@ export class Engine {
 
   /** @throws ServerError, or DriverFailure for what is not here */
   execute<N extends OperationName>(operation: OperationOf<N>): ReplyOf<N> {
-    const request = this.#read(operation) as OperationOf<N>
-    return this.#handlers[operation.name as N](request, this.#store(request))
+    const request = this.#read(operation) as OperationOf<N> & Collated
+    return collated(request.collation, () =>
+      this.#handlers[operation.name as N](request, this.#store(request)),
+    )
   }
 
   /** All that a query finds, as it is stored. */
   query(operation: CursorOperation): readonly Document[] {
-    const request = this.#read(operation) as CursorOperation
+    const request = this.#read(operation) as CursorOperation & Collated
     const store = this.#store(request)
-    if (request.name === 'find') {
-      const { projection } = request
-      const found = this.#find(store, request, projection !== undefined)
-      return this.#projected(found, projection)
-    }
-    const documents = [...store.documents.values()]
-    return this.#pipelines.run(documents, request.pipeline, this.#around(request.database))
+    return collated(request.collation, () => {
+      if (request.name === 'find') {
+        const { projection } = request
+        const found = this.#find(store, request, projection !== undefined)
+        return this.#projected(found, projection)
+      }
+      const documents = [...store.documents.values()]
+      return this.#pipelines.run(documents, request.pipeline, this.#around(request.database))
+    })
   }
 
   /** One of its own to work on, until `merge` makes what was done there happen here. */
@@ -152,9 +165,7 @@ export class Engine {
 
   /** Each part by itself: together they may be larger than a document. */
   #read(operation: Namespace & { readonly name: string }): Namespace {
-    const { collation, ...parts } = operation as Namespace & { collation?: Document }
-    if (collation !== undefined && collation.locale !== 'simple') unsupported('collations')
-    const read = Object.entries(parts).map(([name, part]: [string, unknown]) => {
+    const read = Object.entries(operation).map(([name, part]: [string, unknown]) => {
       const several = name === 'documents' || name === 'operations'
       if (several) return [name, (part as unknown[]).map((one) => this.codec.read(one))]
       return [name, typeof part === 'object' ? this.codec.read(part) : part]
@@ -162,7 +173,7 @@ export class Engine {
     return Object.fromEntries(read)
   }
 
-  #store({ database, collection, hint }: Namespace & { readonly hint?: unknown }): Store {
+  #store({ database, collection, hint }: Namespace & Hinted): Store {
     const name = `${database}.${collection}`
     let store = this.#stores.get(name)
     if (store === undefined) {
@@ -363,32 +374,28 @@ export class Engine {
     }
     const insertedIds: Record<number, unknown> = {}
     const upsertedIds: Record<number, unknown> = {}
-    const failures = each(operations, ordered, (operation, i) => {
-      const [[name, request] = ['', {}]] = Object.entries(operation)
-      checkRequest(request, store)
-      switch (name) {
-        case 'insertOne':
-          insertedIds[i] = this.codec.write(this.#insert(store, request.document as Document))
-          total.insertedCount++
-          return
-        case 'deleteOne':
-        case 'deleteMany':
-          total.deletedCount += this.#delete(
-            store,
-            request,
-            name === 'deleteOne' ? 1 : 0,
-          ).deletedCount
-          return
-        default: {
-          const { matchedCount, modifiedCount, upsertedCount, upsertedId } = this.#updateReply(
-            this.#update(store, request, name === 'updateMany'),
-          )
-          total.matchedCount += matchedCount
-          total.modifiedCount += modifiedCount
-          total.upsertedCount += upsertedCount
-          if (upsertedCount > 0) upsertedIds[i] = upsertedId
-        }
+    const run = (operation: BulkOperation, i: number) => {
+      if ('insertOne' in operation) {
+        insertedIds[i] = this.codec.write(this.#insert(store, operation.insertOne.document))
+        total.insertedCount++
+      } else if ('deleteOne' in operation) {
+        total.deletedCount += this.#delete(store, operation.deleteOne, 1).deletedCount
+      } else if ('deleteMany' in operation) {
+        total.deletedCount += this.#delete(store, operation.deleteMany, 0).deletedCount
+      } else {
+        const isMany = 'updateMany' in operation
+        const request = Object.values(operation)[0] as Request
+        const reply = this.#updateReply(this.#update(store, request, isMany))
+        total.matchedCount += reply.matchedCount
+        total.modifiedCount += reply.modifiedCount
+        total.upsertedCount += reply.upsertedCount
+        if (reply.upsertedCount > 0) upsertedIds[i] = reply.upsertedId
       }
+    }
+    const failures = each(operations, ordered, (operation, i) => {
+      const { hint, collation } = Object.values(operation)[0] as Hinted & Collated
+      if (store.documents.size > 0) checkHint(hint, store)
+      collated(collation, () => run(operation, i))
     })
     return { ...total, insertedIds, upsertedIds, failures }
   }
@@ -424,7 +431,14 @@ function conflict(): never {
 
 /** Those that the `_id` leaves, if the filter names one. */
 function candidates({ documents }: Store, { _id }: Document): Iterable<Document> {
-  if (_id === undefined || hasOperators(_id) || typeName(_id) === 'regex') return documents.values()
+  if (
+    _id === undefined ||
+    hasOperators(_id) ||
+    typeName(_id) === 'regex' ||
+    collator() !== undefined
+  ) {
+    return documents.values()
+  }
   const document = documents.get(keyOf(_id))
   return document === undefined ? [] : [document]
 }
@@ -435,11 +449,6 @@ function checkHint(hint: unknown, { indexes }: Store): void {
   if (hint !== undefined && !indexes.some(isMeant)) {
     refuse('badValue', 'hint provided does not correspond to an existing index')
   }
-}
-
-function checkRequest({ hint, collation }: Document, store: Store): void {
-  if (collation !== undefined) unsupported('collations')
-  if (store.documents.size > 0) checkHint(hint, store)
 }
 
 function isSame(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,6 +1,7 @@
 import { DriverFailure } from '../../../src/core/index.ts'
 import type { Bson } from '../../../src/mongodb/ejson.ts'
 import { type Document, ServerError } from '../../../src/mongodb/index.ts'
+import { collator } from './collation.ts'
 import { hasOperators } from './filter.ts'
 import { Arithmetic, isInt32, type Numeric, type Operator, toNumber } from './numbers.ts'
 import { field, split } from './paths.ts'
@@ -310,11 +311,17 @@ function extreme(values: readonly unknown[], direction: number): unknown {
   return result ?? null
 }
 
+/** Of what is grouped. No collation tells of a text what stands for all that are equal to it. */
+export function groupKey(value: unknown): string {
+  if (collator() !== undefined) unsupported('groups by a collation')
+  return keyOf(value)
+}
+
 /** Each once. */
 export function distinct(values: readonly unknown[]): unknown[] {
   const found = new Map<string, unknown>()
   for (const value of values) {
-    const key = keyOf(value)
+    const key = groupKey(value)
     if (!found.has(key)) found.set(key, value)
   }
   return [...found.values()]

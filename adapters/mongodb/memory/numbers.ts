@@ -28,10 +28,10 @@ interface Parts {
   readonly exponent: number
 }
 
-/** Of a finite number. Doubles with the digits that a decimal holds, as the server converts them. */
-function partsOf(value: Numeric): Parts {
-  if (typeof value === 'bigint') return { coefficient: value, exponent: 0 }
-  const text = isDecimal(value) ? value.toString() : Number(value).toPrecision(34)
+/** Of a finite number; of a double so many digits. */
+function partsOf(value: Numeric, digitsOfDouble = 34): Parts {
+  if (isInteger(value)) return { coefficient: BigInt(value as bigint), exponent: 0 }
+  const text = isDecimal(value) ? value.toString() : Number(value).toPrecision(digitsOfDouble)
   const [digits = '', power = '0'] = text.toLowerCase().split('e')
   const [whole = '', fraction = ''] = digits.split('.')
   return { coefficient: BigInt(whole + fraction), exponent: Number(power) - fraction.length }
@@ -114,7 +114,8 @@ export class Arithmetic {
     if (/NaN|Infinity/.test(`${a}${b}`)) {
       return Decimal128.fromString(String(calculate(operator, toNumber(a), toNumber(b))))
     }
-    const [x, y] = [partsOf(a), partsOf(b)]
+    // To compare, the server takes all that a decimal holds; to calculate, what a double is good for.
+    const [x, y] = [partsOf(a, 15), partsOf(b, 15)]
     if (operator === 'multiply') {
       const exponent = x.exponent + y.exponent
       return Decimal128.fromStringWithRounding(`${x.coefficient * y.coefficient}E${exponent}`)

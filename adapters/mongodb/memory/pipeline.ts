@@ -1,5 +1,5 @@
 import type { Document, Pipeline } from '../../../src/mongodb/index.ts'
-import { combining, distinct, type Expressions } from './expressions.ts'
+import { combining, distinct, type Expressions, groupKey } from './expressions.ts'
 import { compile, type Evaluate, hasOperators } from './filter.ts'
 import { toNumber } from './numbers.ts'
 import { field, split, valuesAt } from './paths.ts'
@@ -156,7 +156,7 @@ export class Pipelines {
     const groups = new Map<string, { id: unknown; members: Document[] }>()
     for (const document of documents) {
       const id = evaluate(document, _id) ?? null
-      const key = keyOf(id)
+      const key = groupKey(id)
       const group = groups.get(key)
       if (group === undefined) groups.set(key, { id, members: [document] })
       else group.members.push(document)

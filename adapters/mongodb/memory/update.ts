@@ -108,13 +108,15 @@ function stepsOf(name: string, fields: unknown, tools: Tools): Step[] {
   })
 }
 
+const removed: Change = () => undefined
+
 function changeBy(name: string, operand: unknown, tools: Tools): Change {
   switch (name) {
     case '$set':
     case '$setOnInsert':
       return () => operand
     case '$unset':
-      return () => undefined
+      return removed
     case '$inc':
       return calculated(operand, (old, by) => tools.arithmetic.exact('add', old, by))
     case '$mul':
@@ -330,6 +332,7 @@ const maxPadding = 1_500_000
 function apply(document: Document, path: readonly string[], change: Change): void {
   const old = path.reduce(child, document as unknown)
   const value = change(old)
+  if (value === undefined && change !== removed) checkViable(document, path)
   if (value === old) return
   let parent: unknown = document
   for (const [i, name] of path.entries()) {
@@ -338,6 +341,18 @@ function apply(document: Document, path: readonly string[], change: Change): voi
     const next = isLast ? value : (child(parent, name) ?? missing(parent, name))
     put(parent, name, next)
     parent = next
+  }
+}
+
+/** What takes from an array has nothing to do where there is none, unless there never could be. */
+function checkViable(document: Document, path: readonly string[]): void {
+  let parent: unknown = document
+  for (const name of path) {
+    if (parent === undefined) return
+    if (!isDocument(parent) && !(Array.isArray(parent) && isIndex(name))) {
+      refuse('cannotCreateField', 'Cannot use the part of the path to traverse the element')
+    }
+    parent = child(parent, name)
   }
 }
 
@@ -370,7 +385,7 @@ function rename(document: Document, from: readonly string[], to: readonly string
     if (Array.isArray(parent))
       refuse('badValue', 'The destination field cannot be an array element')
   }
-  apply(document, from, () => undefined)
+  apply(document, from, removed)
   apply(document, to, () => value)
 }
 

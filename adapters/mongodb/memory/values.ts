@@ -12,6 +12,7 @@ import type {
 } from 'bson'
 import type { Bson } from '../../../src/mongodb/ejson.ts'
 import type { Document } from '../../../src/mongodb/index.ts'
+import { collator } from './collation.ts'
 import { compareNumbers, isInt32, type Numeric, numberKey } from './numbers.ts'
 
 /*
@@ -162,7 +163,7 @@ export function compare(a: unknown, b: unknown): number {
     case 'decimal':
       return compareNumbers(a as Numeric, b as Numeric)
     case 'string':
-      return compareTexts(a as string, b as string)
+      return collator()?.compare(a as string, b as string) ?? compareTexts(a as string, b as string)
     case 'object':
       return compareDocuments(fieldsOf(a), fieldsOf(b))
     case 'array':
@@ -242,7 +243,7 @@ function compareBinaries(a: Binary, b: Binary): number {
   return difference || order(a.toString('hex'), b.toString('hex'))
 }
 
-/** The same text for equal values, another for all others. */
+/** The same text for equal values, another for all others; whatever the collation. */
 export function keyOf(value: unknown): string {
   switch (typeName(value)) {
     case 'missing':
