@@ -1,9 +1,16 @@
+import { memory as memoryKafka } from '../../adapters/kafka/memory.ts'
+import { rest as restKafka } from '../../adapters/kafka/rest.ts'
+import { upstash } from '../../adapters/kafka/upstash.ts'
 import { azureRest } from '../../adapters/keyvault/azure-rest.ts'
 import { memory as memoryVault } from '../../adapters/keyvault/memory.ts'
+import { dataApi } from '../../adapters/mongodb/data-api.ts'
+import { memory as memoryMongodb } from '../../adapters/mongodb/memory.ts'
 import { memory } from '../../adapters/redis/memory.ts'
 import { rest } from '../../adapters/redis/rest.ts'
 import { type CreateInfrastructure, Infrastructure } from './infrastructure.ts'
+import { kafkaBackend } from './kafka.ts'
 import { keyvaultBackend } from './keyvault.ts'
+import { mongodbBackend } from './mongodb.ts'
 import { redisBackend } from './redis.ts'
 import { type ResolveSecrets, resolve } from './secrets.ts'
 
@@ -11,6 +18,8 @@ export * from './index.ts'
 
 const backends = {
   redis: redisBackend({ memory, rest, ioredis: undefined }),
+  kafka: kafkaBackend({ memory: memoryKafka, rest: restKafka, upstash, platformatic: undefined }),
+  mongodb: mongodbBackend({ memory: memoryMongodb, dataApi, mongodb: undefined }),
   keyvault: keyvaultBackend({ memory: memoryVault, azureRest, azureSdk: undefined }),
 }
 

@@ -1,12 +1,21 @@
+import { memory as memoryKafka } from '../../adapters/kafka/memory.ts'
+import { platformatic } from '../../adapters/kafka/platformatic.ts'
+import { rest as restKafka } from '../../adapters/kafka/rest.ts'
+import { upstash } from '../../adapters/kafka/upstash.ts'
 import { azureRest } from '../../adapters/keyvault/azure-rest.ts'
 import { azureSdk } from '../../adapters/keyvault/azure-sdk.ts'
 import { memory as memoryVault } from '../../adapters/keyvault/memory.ts'
+import { dataApi } from '../../adapters/mongodb/data-api.ts'
+import { memory as memoryMongodb } from '../../adapters/mongodb/memory.ts'
+import { mongodb } from '../../adapters/mongodb/mongodb.ts'
 import { ioredis } from '../../adapters/redis/ioredis.ts'
 import { memory } from '../../adapters/redis/memory.ts'
 import { rest } from '../../adapters/redis/rest.ts'
 import { isWorkerd } from '../core/runtime.ts'
 import { type CreateInfrastructure, Infrastructure } from './infrastructure.ts'
+import { kafkaBackend } from './kafka.ts'
 import { keyvaultBackend } from './keyvault.ts'
+import { mongodbBackend } from './mongodb.ts'
 import { redisBackend } from './redis.ts'
 import { type ResolveSecrets, resolve } from './secrets.ts'
 
@@ -15,6 +24,17 @@ export * from './index.ts'
 const backends = {
   // Some bundle this for Workers, where no connection outlives its request.
   redis: redisBackend({ memory, rest, ioredis: isWorkerd ? undefined : ioredis }),
+  kafka: kafkaBackend({
+    memory: memoryKafka,
+    rest: restKafka,
+    upstash,
+    platformatic: isWorkerd ? undefined : platformatic,
+  }),
+  mongodb: mongodbBackend({
+    memory: memoryMongodb,
+    dataApi,
+    mongodb: isWorkerd ? undefined : mongodb,
+  }),
   keyvault: keyvaultBackend({
     memory: memoryVault,
     azureRest,

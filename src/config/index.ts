@@ -5,7 +5,9 @@ export type {
   InfrastructureConfig,
   InfrastructureOptions,
 } from './infrastructure.ts'
+export type { KafkaAdapter, KafkaConfig } from './kafka.ts'
 export type { KeyVaultAdapter, KeyVaultConfig } from './keyvault.ts'
+export type { MongodbAdapter, MongodbConfig } from './mongodb.ts'
 export { ConfigError } from './problems.ts'
 export type { RedisAdapter, RedisConfig } from './redis.ts'
 export type { ResolveSecrets } from './secrets.ts'

@@ -1,8 +1,12 @@
 import { type CallOptions, type ClientOptions, InfraError } from '../core/index.ts'
 import { HealthChecker } from '../health/index.ts'
+import type { Kafka } from '../kafka/index.ts'
 import type { KeyVaultClient } from '../keyvault/cached.ts'
+import type { MongoDB } from '../mongodb/index.ts'
 import type { Redis } from '../redis/index.ts'
+import type { KafkaConfig } from './kafka.ts'
 import type { KeyVaultConfig } from './keyvault.ts'
+import type { MongodbConfig } from './mongodb.ts'
 import { ConfigError, Problems } from './problems.ts'
 import type { RedisConfig } from './redis.ts'
 import {
@@ -51,6 +55,8 @@ export interface Backend<C extends Service> {
 
 interface Clients {
   readonly redis: Redis
+  readonly kafka: Kafka
+  readonly mongodb: MongoDB
   readonly keyvault: KeyVaultClient
 }
 
@@ -60,6 +66,8 @@ export type Backends = { readonly [K in keyof Clients]: Backend<Clients[K]> }
 /** Settings by backend. A backend that has none here is configured by its variables, if they are beside them. */
 export interface InfrastructureConfig {
   readonly redis?: RedisConfig | undefined
+  readonly kafka?: KafkaConfig | undefined
+  readonly mongodb?: MongodbConfig | undefined
   readonly keyvault?: KeyVaultConfig | undefined
 }
 
@@ -119,6 +127,16 @@ export class Infrastructure {
   /** @throws ConfigError if it is not configured. */
   get redis(): Redis {
     return this.#client('redis')
+  }
+
+  /** Its producer sends to KAFKA_TOPIC; consumers are made by `consumer`. @throws ConfigError if it is not configured. */
+  get kafka(): Kafka {
+    return this.#client('kafka')
+  }
+
+  /** @throws ConfigError if it is not configured. */
+  get mongodb(): MongoDB {
+    return this.#client('mongodb')
   }
 
   /**

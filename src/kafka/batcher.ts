@@ -30,7 +30,6 @@ export class RecordBatcher {
   #scheduled = false
   #lingering: ReturnType<typeof setTimeout> | undefined
   #sending = false
-  #hurried = false
 
   constructor(driver: ProducerDriver, maxBytes: number, lingerMs: number) {
     this.#driver = driver
@@ -60,9 +59,8 @@ export class RecordBatcher {
     })
   }
 
-  /** Does not linger any more: for `flush` and `close`. */
+  /** What lingers goes out now: for `flush` and `close`. */
   hurry(): void {
-    this.#hurried = true
     if (this.#lingering === undefined) return
     clearTimeout(this.#lingering)
     this.#lingering = undefined
@@ -73,7 +71,7 @@ export class RecordBatcher {
     this.#waiting.push(entry)
     if (this.#scheduled || this.#sending) return
     this.#scheduled = true
-    if (this.#lingerMs > 0 && !this.#hurried) {
+    if (this.#lingerMs > 0) {
       this.#lingering = setTimeout(() => {
         this.#lingering = undefined
         void this.#drain()
@@ -85,7 +83,6 @@ export class RecordBatcher {
 
   async #drain(): Promise<void> {
     this.#scheduled = false
-    this.#hurried = false
     if (isWorkerd) {
       const waiting = this.#waiting
       this.#waiting = []

@@ -53,7 +53,7 @@ export interface KafkaHandlerOptions {
    * this to `false`: then any failure rejects, and Lambda delivers the whole batch again.
    */
   readonly reportItems?: boolean | undefined
-  /** Told of each failure; the message is delivered again all the same. Default: a line in the log, without the data. */
+  /** Told of each failure; the message is delivered again all the same. It must not throw. Default: a line in the log, without the data. */
   readonly onError?: ((error: unknown, message: KafkaMessage) => void) | undefined
 }
 
@@ -210,17 +210,17 @@ function recordOf(record: unknown): LambdaRecord {
   const { topic, partition, offset, timestamp } = record
   if (
     typeof topic !== 'string' ||
-    !Number.isSafeInteger(partition) ||
-    !Number.isSafeInteger(offset) ||
-    typeof (timestamp ?? 0) !== 'number'
+    !isWhole(partition) ||
+    !isWhole(offset) ||
+    !isWhole(timestamp ?? 0)
   ) {
     throw malformed()
   }
   return {
     message: new KafkaMessage({
       topic,
-      partition: partition as number,
-      offset: BigInt(offset as number),
+      partition,
+      offset: BigInt(offset),
       timestamp: timestamp == null ? undefined : new Date(timestamp as number),
       keyBytes: bytesOf(record.key),
       valueBytes: bytesOf(record.value),
@@ -231,10 +231,17 @@ function recordOf(record: unknown): LambdaRecord {
   }
 }
 
+/** As instants are, too: further than this no Date goes. */
+function isWhole(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) <= 8.64e15
+}
+
 /** Base64, which `Buffer` would take as far as it can be read. */
 function bytesOf(text: unknown): Uint8Array | null {
   if (text === undefined || text === null) return null
-  if (typeof text !== 'string' || !/^[\w+/-]*={0,2}$/.test(text)) throw malformed()
+  const isBase64 =
+    typeof text === 'string' && /^(?:[\w+/-]{4})*(?:[\w+/-]{2}==|[\w+/-]{3}=)?$/.test(text)
+  if (!isBase64) throw malformed()
   return new Uint8Array(Buffer.from(text, 'base64'))
 }
 
@@ -246,10 +253,14 @@ function headersOf(headers: unknown): Header[] {
     if (!isFields(header)) throw malformed()
     return Object.entries(header).map(([name, bytes]): Header => {
       if (bytes === null) return [name, null]
-      if (!Array.isArray(bytes)) throw malformed()
-      return [name, Uint8Array.from(bytes as number[])]
+      if (!Array.isArray(bytes) || !bytes.every(isByte)) throw malformed()
+      return [name, Uint8Array.from(bytes)]
     })
   })
+}
+
+function isByte(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= -128 && (value as number) <= 255
 }
 
 function schemaOf(metadata: unknown): string | undefined {

@@ -70,8 +70,8 @@ export class MongoDB<Allowed extends string = never> extends Client<MongoDriver>
    * Default: the adapter's own, which its URL names. Sends nothing.
    * @throws InfraError `MONGODB_INVALID` for a name that no database can have
    */
-  database(name?: string): Database<Allowed> {
-    return databaseOf(this.#scope, name ?? this.driver.database)
+  database(name: string = this.driver.database): Database<Allowed> {
+    return databaseOf(this.#scope, name)
   }
 
   /**
@@ -130,7 +130,7 @@ export class MongoDB<Allowed extends string = never> extends Client<MongoDriver>
       )
     try {
       const result = await work({
-        database: (name) => databaseOf(scope, name ?? this.driver.database),
+        database: (name = this.driver.database) => databaseOf(scope, name),
       })
       await end(commit)
       return result

@@ -58,6 +58,8 @@ async function main(): Promise<void> {
     token: gatewayToken,
     readOnlyToken,
     redis: infra.redis,
+    kafka: infra.kafka,
+    mongodb: infra.mongodb,
     keyvault: vaultOptions.allowHttp ? vault.emulator : undefined,
   })
   const health = healthHandler(infra.health, { token: gatewayToken })
@@ -98,6 +100,7 @@ ${backends.join('\n')}
 Try it:
 
   curl ${url}/redis -H "Authorization: Bearer ${shown}" -d '["INCR","visits"]'
+  curl ${url}/kafka/topics -H "Authorization: Bearer ${shown}"
   curl ${url}/health -H "Authorization: Bearer ${shown}"
   curl --cacert ${vault.certificate} '${vault.url}/secrets?api-version=7.6' -H "Authorization: Bearer ${shown}"
 
