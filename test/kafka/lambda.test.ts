@@ -164,9 +164,19 @@ describe('an event', () => {
     expect(work).not.toHaveBeenCalled()
   })
 
-  test('with one malformed record is refused before the others are handled', async () => {
+  test.each<object>([
+    { value: '!' },
+    { value: 'a' },
+    { key: 'YQ=' },
+    { headers: [{ a: [300] }] },
+    { headers: [{ a: ['x'] }] },
+    { headers: [{ a: [null] }] },
+    { partition: -1 },
+    { offset: 0.5 },
+    { timestamp: 9e15 },
+  ])('with one malformed record is refused before the others are handled: %o', async (wrong) => {
     const work = vi.fn()
-    const records = { ...msk.records, 'events-0': [record(0, 0), record(0, 1, { value: '!' })] }
+    const records = { ...msk.records, 'events-0': [record(0, 0), record(0, 1, wrong)] }
     const error = await failure(kafkaHandler(work)({ ...msk, records }, invocation))
     expect(error.code).toBe('KAFKA_INVALID')
     expect(work).not.toHaveBeenCalled()
