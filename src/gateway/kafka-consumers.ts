@@ -163,6 +163,8 @@ export class ConsumerInstance {
       await this.#leave(true)
       this.#consumer = consumer
       this.#topics = wanted
+      // Closed meanwhile, it would never close this one.
+      if (this.#gone.signal.aborted) await this.#leave(false)
     })
   }
 

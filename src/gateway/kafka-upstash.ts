@@ -150,17 +150,21 @@ async function produce(kafka: Kafka, call: Call): Promise<Answer> {
   if (message !== undefined) {
     const key = new URL(call.request.url).searchParams.get('key')
     const sent = await kafka.producer.send({ topic, value: message, key }, call.options)
-    return json(metadata(sent))
+    return json(metadata(sent, undefined))
   }
   const body = listOf(await call.json())
   if (body.length > call.limits.commands) {
     throw new Refusal('invalid', `there are more than ${call.limits.commands} messages`, 413)
   }
   const messages = body.map((each) => messageOf(objectOf(each), topic))
-  return produced(await kafka.producer.sendSettled(messages, call.options))
+  return produced(await kafka.producer.sendSettled(messages, call.options), messages)
 }
 
-function messageOf(message: Record<string, unknown>, into: string | undefined): OutgoingMessage {
+interface UpstashMessage extends OutgoingMessage {
+  readonly timestamp: number | undefined
+}
+
+function messageOf(message: Record<string, unknown>, into: string | undefined): UpstashMessage {
   const { topic = into, key, value, partition, timestamp, headers } = message
   if (typeof topic !== 'string') throw invalid('a message names no topic')
   if (typeof value !== 'string' && value !== null) throw invalid('a value is not a text')
@@ -190,18 +194,25 @@ function headersOf(headers: unknown): [string, string | null][] {
   })
 }
 
-function metadata({ topic, partition, offset, timestamp }: RecordMetadata): string {
+/** Kafka tells the time only where the broker gives it; elsewhere it is the message's own, or about now. */
+function metadata(
+  { topic, partition, offset, timestamp }: RecordMetadata,
+  given: number | undefined,
+): string {
   return (
     `{"topic":${JSON.stringify(topic)},"partition":${partition},"offset":${offset},` +
-    `"timestamp":${timestamp?.getTime() ?? Date.now()}}`
+    `"timestamp":${timestamp?.getTime() ?? given ?? Date.now()}}`
   )
 }
 
 /** The protocol has no partial failure: @upstash/kafka repeats all of what fails as a whole, stored or not. */
-function produced(results: readonly ItemResult<RecordMetadata>[]): Answer {
+function produced(
+  results: readonly ItemResult<RecordMetadata>[],
+  messages: readonly UpstashMessage[],
+): Answer {
   const failedItems = new Map<number, Failed>()
   const items = results.map((result, i) => {
-    if (result.status === 'fulfilled') return metadata(result.value)
+    if (result.status === 'fulfilled') return metadata(result.value, messages[i]?.timestamp)
     failedItems.set(i, result.reason)
     return JSON.stringify(failed(result.reason))
   })
@@ -307,22 +318,19 @@ async function deleteConsumer(instances: ConsumerInstances, call: Call): Promise
 
 /** Those of this process, with what the group has given them. */
 function consumers(instances: ConsumerInstances): string {
-  const groups: Record<
-    string,
-    { name: string; topics: { topic: string; partitions: number[] }[] }[]
-  > = {}
+  // Not objects: a group or a topic may be called `__proto__`.
+  const groups = new Map<string, { name: string; topics: object[] }[]>()
   for (const { group, name, assigned } of instances.all()) {
-    const topics: Record<string, number[]> = {}
-    for (const { topic, partition } of assigned) {
-      topics[topic] ??= []
-      topics[topic].push(partition)
-    }
-    groups[group] ??= []
-    groups[group].push({
-      name,
-      topics: Object.entries(topics).map(([topic, partitions]) => ({ topic, partitions })),
-    })
+    const partitions = new Map<string, number[]>()
+    for (const { topic, partition } of assigned) append(partitions, topic, partition)
+    const topics = [...partitions].map(([topic, partitions]) => ({ topic, partitions }))
+    append(groups, group, { name, topics })
   }
-  const all = Object.entries(groups).map(([name, members]) => ({ name, instances: members }))
-  return JSON.stringify(all)
+  return JSON.stringify([...groups].map(([name, instances]) => ({ name, instances })))
+}
+
+function append<T>(lists: Map<string, T[]>, key: string, item: T): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [item])
+  else list.push(item)
 }

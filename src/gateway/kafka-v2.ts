@@ -448,7 +448,7 @@ async function lag(instances: ConsumerInstances, call: Call): Promise<Answer> {
   return { type, body: `[${items.join(',')}]` }
 }
 
-/** An offset says that its message is done: the next to read is the one after it. */
+/** An offset says that its message is done: the next to read is the one after it. -1: none is done. */
 function doneOf({ offsets }: Record<string, unknown>): TopicPartitionOffset[] | undefined {
   if (offsets === undefined) return undefined
   if (!Array.isArray(offsets)) throw unprocessable('offsets is not an array')
@@ -457,7 +457,7 @@ function doneOf({ offsets }: Record<string, unknown>): TopicPartitionOffset[] | 
     if (
       typeof topic !== 'string' ||
       !Number.isInteger(partition) ||
-      !/^\d{1,18}$/.test(`${offset}`)
+      !/^(-1|\d{1,18})$/.test(`${offset}`)
     ) {
       throw unprocessable('an offset is not { topic, partition, offset }')
     }

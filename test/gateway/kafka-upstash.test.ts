@@ -107,6 +107,24 @@ describe('@upstash/kafka itself', { ...needs(kafka), timeout: 30_000 }, () => {
     ])
   })
 
+  test('is told the time that it gave a message', async () => {
+    const topic = await topicOf()
+    const timestamp = 1_700_000_000_000
+    const sent = await upstash.producer().produce(topic, 'a', { timestamp })
+    expect(sent).toEqual({ topic, partition: 0, offset: 0, timestamp })
+  })
+
+  test('a group may be called __proto__', async () => {
+    const topic = await topicOf()
+    const instance = { consumerGroupId: '__proto__', instanceId: randomUUID() }
+    await upstash.consumer().consume({ ...instance, topics: [topic], timeout: 10 })
+    expect(await upstash.admin().consumers()).toContainEqual({
+      name: '__proto__',
+      instances: [{ name: instance.instanceId, topics: [{ topic, partitions: [0] }] }],
+    })
+    await upstash.admin().removeConsumerInstance(instance.consumerGroupId, instance.instanceId)
+  })
+
   test('tells topics, offsets and consumers, and removes a consumer', async () => {
     const topic = await topicOf(3)
     await upstash.producer().produce(topic, 'a', { partition: 2 })

@@ -254,6 +254,51 @@ describe('Kafka REST v2', { ...needs(kafka), timeout: 30_000 }, () => {
     expect(await recordsOf(path, 1)).toMatchObject([{ value: base64('kept'), offset: 0 }])
   })
 
+  test.each([
+    'true',
+    'false',
+  ])('an answer that did not arrive is given again, commit by itself: %s', async (commit) => {
+    const topic = await topicOf()
+    const { path, group } = await consumerOf(topic, { 'auto.commit.enable': commit })
+    await ask('POST', `/topics/${topic}`, {
+      type: binary,
+      body: { records: [{ value: base64('a') }, { value: base64('b') }] },
+    })
+    const gone = new AbortController()
+    const request = new Request(`${gateway.url}${path}/records?timeout=15000`, {
+      headers: { authorization: `Bearer ${gateway.token}`, accept: binary },
+      signal: gone.signal,
+    })
+    // As a server does when the connection breaks before all of the answer is on its way.
+    const answer = await gateway.gateway.fetch(request)
+    expect(await answer.json()).toHaveLength(2)
+    gone.abort()
+    expect((await ask('POST', `${path}/offsets`)).status).toBe(200)
+    const { admin } = gateway.kafka
+    expect(await admin.committedOffsets(group, [{ topic, partition: 0 }])).toEqual([undefined])
+    expect(await recordsOf(path, 2)).toMatchObject([{ offset: 0 }, { offset: 1 }])
+  })
+
+  test('a commit of -1 goes on with the first message', async () => {
+    const topic = await topicOf()
+    const { path, group } = await consumerOf(topic)
+    await recordsOf(path, 0)
+    const partition = { topic, partition: 0 }
+    const body = { offsets: [{ ...partition, offset: -1 }] }
+    expect((await ask('POST', `${path}/offsets`, { body })).status).toBe(200)
+    expect(await gateway.kafka.admin.committedOffsets(group, [partition])).toEqual([0n])
+  })
+
+  test('a consumer that is deleted while it reads is gone at once', async () => {
+    const { path } = await consumerOf(await topicOf())
+    const reading = ask('GET', `${path}/records?timeout=30000`, { accept: binary })
+    const inTurn = ask('GET', `${path}/records?timeout=30000`, { accept: binary })
+    expect((await ask('DELETE', path)).status).toBe(204)
+    for (const answer of [await reading, await inTurn]) {
+      expect(answer).toMatchObject({ status: 404, body: { error_code: 40403 } })
+    }
+  })
+
   test('the consumer’s format, and no other, is what its records are in', async () => {
     const { path } = await consumerOf(await topicOf())
     expect(await ask('GET', `${path}/records`, { accept: jsonFormat })).toMatchObject({

@@ -5,7 +5,7 @@ import {
   type Failure,
   type InfraError,
 } from '../../../src/core/index.ts'
-import { kindOf, parseFailures } from '../../../src/core/wire.ts'
+import { correlationHeader, kindOf, parseFailures, timeoutHeader } from '../../../src/core/wire.ts'
 import { classifyCode, KafkaError } from '../../../src/kafka/index.ts'
 
 export interface UpstashOptions {
@@ -75,14 +75,18 @@ export class UpstashRequests {
     const requester = await this.#ready()
     if (attempt.over) throw new DriverFailure({ kind: 'aborted' })
     attempt.sent = true
-    const encoded = path.map(encodeURIComponent)
-    return requester.post({ path: encoded, body, retries: 0, ...(headers && { headers }) })
+    return requester.post({
+      path: path.map(encodeURIComponent),
+      body,
+      headers: { ...headersOf(attempt), ...headers },
+      retries: 0,
+    })
   }
 
   async get(attempt: Attempt, path: string[]): Promise<unknown> {
     const requester = await this.#ready()
     attempt.sent = true
-    return requester.get({ path, retries: 0 })
+    return requester.get({ path, headers: headersOf(attempt), retries: 0 })
   }
 
   /** The `Kafka` of @upstash/kafka. */
@@ -107,6 +111,14 @@ export class UpstashRequests {
       throw new DriverFailure({ kind: 'config', outcome: 'not-applied', detail })
     }
     return this.#requester
+  }
+}
+
+/** dualport's gateway stops the work when the caller's time is over, which the SDK cannot. */
+function headersOf({ due, correlationId }: Attempt): Record<string, string> {
+  return {
+    [timeoutHeader]: String(Math.max(1, Math.ceil(due - performance.now()))),
+    ...(correlationId !== undefined && { [correlationHeader]: correlationId }),
   }
 }
 
