@@ -24,8 +24,9 @@ export interface MemoryOptions {
 /**
  * MongoDB inside the process, for tests and development: the results, types and errors of a server, with
  * unique indexes, expiry and transactions, on any runtime. Each call makes an empty one; clients of one driver
- * share it. Loads `bson` and `mingo`, whose expressions and stages aggregation is made of, on first use
- * (`npm install bson mingo`). No collations, no text or geographic search, no `$where`, no `$jsonSchema`.
+ * share it. Loads `bson` and `mingo`, by which it evaluates expressions, on first use
+ * (`npm install bson mingo`). No text or geographic search, no
+ * `$where`, no `$jsonSchema`, no `$setWindowFields`; what is not here is `unsupported`.
  */
 export function memory(options: MemoryOptions = {}): MongoDriver {
   return new MemoryDriver(options.database ?? 'test', options.clock ?? Date.now)
@@ -181,17 +182,15 @@ function invalid(detail: string): Failure {
 
 async function make(clock: () => number): Promise<Engine> {
   try {
-    const [bson, core, { Aggregator }, expressions, accumulators, stages, windows] =
-      await Promise.all([
-        import('bson'),
-        import('mingo/core'),
-        import('mingo/aggregator'),
-        import('mingo/operators/expression'),
-        import('mingo/operators/accumulator'),
-        import('mingo/operators/pipeline'),
-        import('mingo/operators/window'),
-      ])
-    return new Engine(bson, { core, Aggregator, expressions, accumulators, stages, windows }, clock)
+    // Each on its own: bundlers take one that is missing for an error unless it is awaited right here.
+    const bson = await import('bson')
+    const core = await import('mingo/core')
+    const { Aggregator } = await import('mingo/aggregator')
+    const expressions = await import('mingo/operators/expression')
+    const accumulators = await import('mingo/operators/accumulator')
+    const stages = await import('mingo/operators/pipeline')
+    const windows = await import('mingo/operators/window')
+    return new Engine(bson, { core, Aggregator, expressions, accumulators, stages }, clock)
   } catch (cause) {
     const detail = 'bson or mingo is not installed; run: npm install bson mingo'
     throw new DriverFailure({ kind: 'config', outcome: 'not-applied', detail }, { cause })

@@ -292,6 +292,66 @@ describe('updates', () => {
   })
 })
 
+test.each<[string, Document[], unknown[]]>([
+  [
+    'parts of a date, also of none',
+    [{ $project: { year: { $year: '$at' } } }],
+    [
+      { _id: 1, year: 2024 },
+      { _id: 2, year: null },
+    ],
+  ],
+  [
+    'what is missing, in a text',
+    [{ $project: { text: { $toUpper: '$s' } } }],
+    [
+      { _id: 1, text: 'AB' },
+      { _id: 2, text: '' },
+    ],
+  ],
+  [
+    'elements of an array',
+    [
+      { $project: { list: { $map: { input: '$list', in: { $add: ['$$this', 1] } } } } },
+      { $limit: 1 },
+    ],
+    [{ _id: 1, list: [2, 3n] }],
+  ],
+  [
+    'buckets, but for empty ones',
+    [{ $bucket: { groupBy: '$n', boundaries: [0, 5, 8, 10], output: { sum: { $sum: '$n' } } } }],
+    [
+      { _id: 5, sum: 5 },
+      { _id: 8, sum: 9n },
+    ],
+  ],
+  [
+    'a join with conditions',
+    [
+      {
+        $lookup: {
+          from: 'rows',
+          let: { mine: '$n' },
+          pipeline: [{ $match: { $expr: { $lt: ['$n', '$$mine'] } } }, { $project: { _id: 1 } }],
+          as: 'less',
+        },
+      },
+      { $project: { less: 1 } },
+    ],
+    [
+      { _id: 1, less: [] },
+      { _id: 2, less: [{ _id: 1 }] },
+    ],
+  ],
+])('a pipeline evaluates %s', async (_, pipeline, expected) => {
+  const rows = fresh()
+  await rows.insertMany([
+    { _id: 1, n: 5, list: [1, 2n], at: new Date('2024-03-01T10:00:00Z'), s: 'Ab' },
+    { _id: 2, n: 9n },
+  ])
+  expect(await rows.aggregate(pipeline).toArray()).toEqual(expected)
+})
+
 test('a pipeline calculates with every type of number', async () => {
   const rows = fresh()
   await rows.insertMany([

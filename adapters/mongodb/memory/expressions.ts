@@ -15,7 +15,6 @@ export interface Mingo {
   readonly expressions: object
   readonly accumulators: object
   readonly stages: object
-  readonly windows: object
 }
 
 type Variables = Readonly<Record<string, unknown>>
@@ -31,6 +30,8 @@ export class Expressions {
   readonly #mingo: Mingo
   readonly #bson: Bson
   readonly #options: Options
+  /** For mingo's own stages and accumulators, which count on its own expressions. */
+  readonly #original: Options
   readonly #known: ReadonlySet<string>
   readonly #plain = new WeakMap<Document, Document>()
 
@@ -41,13 +42,16 @@ export class Expressions {
     const original = mingo.expressions as Record<string, ExpressionOperator>
     const expression = { ...original, ...this.#operators(original) }
     for (const name of absent) delete expression[name]
-    const context = mingo.core.Context.init({
-      accumulator: { ...mingo.accumulators },
-      expression,
-      pipeline: { ...mingo.stages },
-      window: { ...mingo.windows },
-    } as Parameters<Mingo['core']['Context']['init']>[0])
-    this.#options = { context, scriptEnabled: false } as unknown as Options
+    const contextWith = (operators: object): Options => {
+      const context = mingo.core.Context.init({
+        accumulator: { ...mingo.accumulators },
+        expression: { ...operators },
+        pipeline: { ...mingo.stages },
+      } as Parameters<Mingo['core']['Context']['init']>[0])
+      return { context, scriptEnabled: false } as unknown as Options
+    }
+    this.#options = contextWith(expression)
+    this.#original = contextWith(original)
     this.#known = new Set([...Object.keys(expression), ...Object.keys(mingo.accumulators)])
   }
 
@@ -96,7 +100,7 @@ export class Expressions {
   accumulate(name: string, documents: readonly Document[], expression: unknown): unknown {
     const operator = (this.#mingo.accumulators as Record<string, ExpressionOperator>)[name]
     if (operator === undefined) refuse('unknownAccumulator', `unknown group operator '${name}'`)
-    const options = this.#options
+    const options = this.#original
     return attempt(() => operator(this.#forMingo(name, documents), plain(expression), options))
   }
 
@@ -108,11 +112,11 @@ export class Expressions {
     find: (name: string) => Document[],
   ): Document[] {
     if (absentStages.includes(name)) unsupported(name)
-    if (!Object.hasOwn(this.#mingo.stages, name)) {
+    if (!inherited.includes(name)) {
       refuse('unknownStage', `Unrecognized pipeline stage name: '${name}'`)
     }
     const options = {
-      ...this.#options,
+      ...this.#original,
       collectionResolver: (other: string) => this.#forMingo(name, find(other)),
     }
     const aggregator = new this.#mingo.Aggregator(
@@ -195,20 +199,20 @@ export class Expressions {
       compare(value, 0) < 0 ? arithmetic.evaluate('multiply', value as Numeric, -1) : value,
     )
     for (const name of ['ceil', 'floor', 'trunc', 'round'] as const) {
-      const inherited = original[`$${name}`] as ExpressionOperator
+      const rounded = original[`$${name}`] as ExpressionOperator
       numeric(`$${name}`, (args) => {
         if (typeof args[0] === 'bigint') return args[0]
-        return inherited({}, doubles(`$${name}`, args), this.#options)
+        return rounded({}, doubles(`$${name}`, args), this.#options)
       })
     }
     for (const name of mathematical) {
-      const inherited = original[name] as ExpressionOperator
+      const calculated = original[name] as ExpressionOperator
       operators[name] = (document, expression, options) => {
         const value = evalExpr(document as Document, expression, options)
         const isList = Array.isArray(expression)
         const args = isList ? (value as unknown[]) : [value]
         const numbers = args.map((one) => (isNumeric(one) ? doubles(name, [one])[0] : one))
-        const result = inherited(document, isList ? numbers : numbers[0], options)
+        const result = calculated(document, isList ? numbers : numbers[0], options)
         const isWhole = args.every((one) => /^(int|long)$/.test(typeName(one)))
         return name === '$pow' && isWhole && Number.isSafeInteger(result)
           ? narrow(result as number)
@@ -258,6 +262,19 @@ export class Expressions {
           : undefined,
       ),
     )
+    define('$toUpper', ([value]) => (value == null ? '' : String(value).toUpperCase()))
+    define('$toLower', ([value]) => (value == null ? '' : String(value).toLowerCase()))
+    define('$size', ([value]) =>
+      Array.isArray(value) ? value.length : refuse('badValue', '$size must be an array'),
+    )
+    for (const name of ofDates) {
+      const part = original[name] as ExpressionOperator
+      operators[name] = (document, expression, options) => {
+        const date = isDocument(expression) && 'date' in expression ? expression.date : expression
+        if (evalExpr(document as Document, date, options) == null) return null
+        return part(document, expression, options)
+      }
+    }
     const dateDiff = original.$dateDiff as ExpressionOperator
     operators.$dateDiff = (document, expression, options) => {
       const result = dateDiff(document, expression, options)
@@ -269,9 +286,17 @@ export class Expressions {
 
 /** Scripts, and what mingo does by JavaScript's types alone. */
 const absent = names('function accumulator convert toHashedIndexKey meta sampleRate')
-/** What needs a server's own. */
+/** The stages of mingo that do what MongoDB's do. */
+const inherited = names('bucketAuto graphLookup')
+/** Its others, and those that need a server. */
 const absentStages = names(
-  'changeStream collStats currentOp geoNear indexStats listSessions planCacheStats search searchMeta vectorSearch',
+  'densify documents fill redact setWindowFields ' +
+    'changeStream collStats currentOp geoNear indexStats listSessions planCacheStats search ' +
+    'searchMeta vectorSearch',
+)
+const ofDates = names(
+  'year month week dayOfMonth dayOfWeek dayOfYear hour minute second millisecond isoDayOfWeek ' +
+    'isoWeek isoWeekYear dateToParts',
 )
 
 function names(text: string): readonly string[] {

@@ -6,7 +6,7 @@ import { field, split, valuesAt } from './paths.ts'
 import { compileProjection, withField, withoutField } from './projection.ts'
 import { refuse, unsupported } from './refusals.ts'
 import { comparator } from './sort.ts'
-import { isDocument, isNumeric, keyOf } from './values.ts'
+import { compare, isDocument, isNumeric, keyOf } from './values.ts'
 
 type Documents = readonly Document[]
 type Variables = Readonly<Record<string, unknown>>
@@ -114,6 +114,12 @@ export class Pipelines {
         const groups = this.#group(documents, { _id: operand, count: { $sum: 1 } }, evaluate)
         return [...groups].sort(comparator({ count: -1 }))
       }
+      case '$bucket':
+        return this.#bucket(documents, documentOf(name, operand), evaluate)
+      case '$sample': {
+        const { size } = documentOf(name, operand)
+        return shuffled(documents).slice(0, countOf(name, size, 1))
+      }
       case '$unwind':
         return documents.flatMap(unwinding(operand))
       case '$facet': {
@@ -150,12 +156,17 @@ export class Pipelines {
     }
   }
 
-  #group(documents: Documents, spec: Document, evaluate: Evaluate): Document[] {
-    const { _id, ...fields } = spec
+  #group(
+    documents: Documents,
+    spec: Document,
+    evaluate: Evaluate,
+    idOf = (document: Document) => evaluate(document, spec._id),
+  ): Document[] {
+    const { _id: _, ...fields } = spec
     if (!('_id' in spec)) refuse('badValue', 'a group specification must include an _id')
     const groups = new Map<string, { id: unknown; members: Document[] }>()
     for (const document of documents) {
-      const id = evaluate(document, _id) ?? null
+      const id = idOf(document) ?? null
       const key = groupKey(id)
       const group = groups.get(key)
       if (group === undefined) groups.set(key, { id, members: [document] })
@@ -173,6 +184,28 @@ export class Pipelines {
       }
       return result
     })
+  }
+
+  #bucket(documents: Documents, spec: Document, evaluate: Evaluate): Documents {
+    const { groupBy, boundaries, output = { count: { $sum: 1 } } } = spec
+    if (!Array.isArray(boundaries) || boundaries.length < 2) {
+      refuse('badValue', "The $bucket 'boundaries' must be an array of at least two")
+    }
+    const last = boundaries.at(-1)
+    const boundaryOf = (document: Document) => {
+      const value = evaluate(document, groupBy)
+      const low = boundaries.findLast((boundary) => compare(boundary, value) <= 0)
+      if (low !== undefined && compare(value, last) < 0) return low
+      if ('default' in spec) return spec.default
+      return refuse('badValue', '$bucket could not find a matching branch, and there is no default')
+    }
+    const groups = this.#group(
+      documents,
+      { _id: null, ...(output as Document) },
+      evaluate,
+      boundaryOf,
+    )
+    return groups.sort(comparator({ _id: 1 }))
   }
 
   #accumulate(
@@ -270,6 +303,15 @@ function added(document: Document, spec: Document, evaluate: Evaluate): Document
     result = withField(result, path, evaluate(document, expression)) as Document
   }
   for (const [path, expression] of Object.entries(spec)) add(split(path), expression)
+  return result
+}
+
+function shuffled(documents: Documents): Document[] {
+  const result = [...documents]
+  for (let i = result.length - 1; i > 0; i--) {
+    const j = Math.floor(Math.random() * (i + 1))
+    ;[result[i], result[j]] = [result[j] as Document, result[i] as Document]
+  }
   return result
 }
 

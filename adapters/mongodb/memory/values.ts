@@ -3,7 +3,6 @@ import type {
   BSONRegExp,
   Code,
   DBRef,
-  Decimal128,
   Double,
   Int32,
   Long,
@@ -285,8 +284,4 @@ export function keyOf(value: unknown): string {
 export function isTrue(value: unknown): boolean {
   if (isNumeric(value)) return compareNumbers(value, 0) !== 0
   return value !== undefined && value !== null && value !== false
-}
-
-export function decimalOf(value: unknown): value is Decimal128 {
-  return typeName(value) === 'decimal'
 }
