@@ -189,7 +189,6 @@ async function make(clock: () => number): Promise<Engine> {
     const expressions = await import('mingo/operators/expression')
     const accumulators = await import('mingo/operators/accumulator')
     const stages = await import('mingo/operators/pipeline')
-    const windows = await import('mingo/operators/window')
     return new Engine(bson, { core, Aggregator, expressions, accumulators, stages }, clock)
   } catch (cause) {
     const detail = 'bson or mingo is not installed; run: npm install bson mingo'
