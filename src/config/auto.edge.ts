@@ -4,7 +4,6 @@ import { upstash } from '../../adapters/kafka/upstash.ts'
 import { azureRest } from '../../adapters/keyvault/azure-rest.ts'
 import { memory as memoryVault } from '../../adapters/keyvault/memory.ts'
 import { dataApi } from '../../adapters/mongodb/data-api.ts'
-import { memory as memoryMongodb } from '../../adapters/mongodb/memory.ts'
 import { memory } from '../../adapters/redis/memory.ts'
 import { rest } from '../../adapters/redis/rest.ts'
 import { type CreateInfrastructure, Infrastructure } from './infrastructure.ts'
@@ -19,7 +18,7 @@ export * from './index.ts'
 const backends = {
   redis: redisBackend({ memory, rest, ioredis: undefined }),
   kafka: kafkaBackend({ memory: memoryKafka, rest: restKafka, upstash, platformatic: undefined }),
-  mongodb: mongodbBackend({ memory: memoryMongodb, dataApi, mongodb: undefined }),
+  mongodb: mongodbBackend({ memory: undefined, dataApi, mongodb: undefined }),
   keyvault: keyvaultBackend({ memory: memoryVault, azureRest, azureSdk: undefined }),
 }
 

@@ -22,7 +22,7 @@ export interface MongodbConfig
 
 /** The adapters that a runtime can use. */
 export interface MongodbAdapters {
-  readonly memory: (options: { database?: string | undefined }) => MongoDriver
+  readonly memory: ((options: { database?: string | undefined }) => MongoDriver) | undefined
   readonly dataApi: (options: DataApiOptions) => MongoDriver
   readonly mongodb: ((options: MongodbOptions) => MongoDriver) | undefined
 }
@@ -42,7 +42,7 @@ export function mongodbBackend(adapters: MongodbAdapters): Backend<MongoDB> {
       maxPoolSize: ['MONGODB_MAX_POOL_SIZE'],
     },
     fields: Object.keys(fields),
-    embedded: open(() => adapters.memory({})),
+    embedded: inMemory(adapters, undefined),
     configure: (settings, problems) => configure(adapters, settings, problems),
   }
 }
@@ -117,7 +117,12 @@ function configure(
     unable: mongodb === undefined ? ['mongodb'] : [],
     takenBy,
   })
-  if (adapter === 'memory') return open(() => adapters.memory({ database }))
+  if (adapter === 'memory') {
+    const opened = inMemory(adapters, database)
+    if (opened === undefined)
+      problems.add(name('url'), 'set it to https://host; memory: is for Node')
+    return opened
+  }
   if (!given.has('url')) {
     if (adapter === 'data-api') problems.add(name('url'), 'set it to https://host')
     else if (!given.has('host')) problems.add(name('url'), `set it, or ${name('host')}`)
@@ -141,6 +146,14 @@ function configure(
   }
   const { adapter: _, token: __, fetch: ___, ...options } = valid
   return open(() => mongodb(options))
+}
+
+/** Large, as it is a database of its own: not in every Worker. */
+function inMemory(
+  { memory }: MongodbAdapters,
+  database: string | undefined,
+): Open<MongoDB> | undefined {
+  return memory && open(() => memory({ database }))
 }
 
 function open(driver: () => MongoDriver): Open<MongoDB> {

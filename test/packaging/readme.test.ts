@@ -20,7 +20,9 @@ const blocks = globSync(['README.md', 'docs/*.md', 'src/*/README.md']).flatMap((
 
 const project = await installPackage()
 await project.link('@types/node', 'undici-types', 'ioredis', '@upstash/redis', 'prom-client')
-await project.link('hono', '@hono/node-server', 'pino')
+await project.link('hono', '@hono/node-server', 'pino', 'bson', 'mingo', 'mongodb')
+await project.link('@platformatic/kafka', '@upstash/kafka')
+await project.link('@azure/identity', '@azure/keyvault-secrets')
 afterAll(() => project.remove())
 for (const { file, code } of blocks) await project.write(file, code)
 
