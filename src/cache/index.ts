@@ -1,6 +1,5 @@
 export { Cache, type CacheOptions, type Loaded } from './cache.ts'
 export type { Cached } from './memory.ts'
 export { RedisStore, type RedisStoreOptions } from './redis-store.ts'
-export { Sealer, type SealingKey, type SealProblem } from './seal.ts'
+export { Sealer, type SealingKey } from './seal.ts'
 export type { Codec, SharedOptions } from './shared.ts'
-export type { CacheStore, InvalidationListener, Stored } from './store.ts'

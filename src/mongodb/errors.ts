@@ -39,6 +39,7 @@ const meanings: Readonly<Partial<Record<ErrorKind, Readonly<Record<string, reado
       '_id cannot be changed': [66],
       'the document is larger than the server takes': [10334],
       'a field holds another type than the operation needs': [14],
+      'there is no such stage': [40324],
     },
     'not-found': {
       'there is no such database or collection': [26],
@@ -61,7 +62,7 @@ const meanings: Readonly<Partial<Record<ErrorKind, Readonly<Record<string, reado
     throttled: { 'the server is overloaded': [462], 'the server has no room': [14031] },
     unsupported: {
       'the server does not know the command': [59],
-      'the server cannot do this': [115, 238, 263, 323, 40324],
+      'the server cannot do this': [115, 238, 263, 323],
     },
     aborted: { 'the operation was killed at the server': [11601] },
     internal: { 'the server failed': [1, 8] },

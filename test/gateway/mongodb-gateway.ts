@@ -24,7 +24,7 @@ export function eventually(check: () => unknown): Promise<unknown> {
   return vi.waitFor(check, { timeout: 10_000 })
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Headers
   /** The JSON as it is. */

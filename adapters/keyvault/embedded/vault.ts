@@ -42,7 +42,7 @@ export interface Storage {
 }
 
 /** Names are compared without regard to case. */
-export function keyOf(name: string): string {
+function keyOf(name: string): string {
   return name.toLowerCase()
 }
 

@@ -16,7 +16,7 @@ import type {
 } from '../../../src/mongodb/index.ts'
 import type { Flight } from './flight.ts'
 
-export interface Run {
+interface Run {
   readonly collection: Collection
   readonly flight: Flight
   readonly session: ClientSession | undefined

@@ -86,7 +86,7 @@ function decoded(text: string): string {
   }
 }
 
-export function misconfigured(detail: string): InfraError {
+function misconfigured(detail: string): InfraError {
   return new InfraError({
     kind: 'config',
     component: 'mongodb',
