@@ -216,6 +216,8 @@ class Walk {
   }
 
   #bson(value: object): number {
+    // A field of this name, in what users send in, is no class of BSON's.
+    if (Object.hasOwn(value, '_bsontype')) throw invalid('a field name is _bsontype')
     const {
       _bsontype,
       position,
