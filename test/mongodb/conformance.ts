@@ -35,7 +35,6 @@ const notOnFerretdb: Readonly<Record<string, string>> = {
   'aggregate: $facet runs several at once': 'does not know the stage',
   'aggregate: $lookup joins another collection': 'does not know the stage',
   'aggregate: $out writes another collection': 'does not know the stage',
-  'aggregate: a stage that does not exist is unsupported': 'says so by a number of its own',
   'index: documents that break a unique index keep it from being made':
     'fails with an internal error',
   'index: partial: what does not match is free': 'has no partial indexes',

@@ -140,7 +140,7 @@ export const aggregates: readonly MongoCase[] = [
     },
   },
   {
-    name: 'a stage that does not exist is unsupported',
+    name: 'a stage that does not exist is invalid',
     async run({ collection }) {
       await collection().insertOne({ _id: 1 })
       await rejects(
@@ -148,7 +148,7 @@ export const aggregates: readonly MongoCase[] = [
           .aggregate([{ $noSuchStage: {} }])
           .toArray(),
         {
-          kind: 'unsupported',
+          kind: 'invalid',
           outcome: 'not-applied',
           retryable: false,
         },
