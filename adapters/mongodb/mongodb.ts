@@ -47,6 +47,8 @@ export function mongodb(options: MongodbOptions = {}): MongoDriver {
   return new MongodbDriver(settingsOf(options))
 }
 
+type Password = NonNullable<Settings['user']>['password']
+
 /** The library, and the one client that is made with it. */
 interface Opened {
   readonly client: MongoClient
@@ -158,6 +160,9 @@ class MongodbDriver implements MongoDriver {
         session,
         newId,
       })
+    } catch (error) {
+      this.#refused(error)
+      throw error
     } finally {
       this.#land(flight)
     }
@@ -168,6 +173,9 @@ class MongodbDriver implements MongoDriver {
     const flight = this.#board(attempt)
     try {
       return await client.db(this.database).command(command, flight.options(undefined))
+    } catch (error) {
+      this.#refused(error)
+      throw error
     } finally {
       this.#land(flight)
     }
@@ -198,6 +206,9 @@ class MongodbDriver implements MongoDriver {
     try {
       // When a page fails, the driver first tries to close the cursor, and waits for a server to do it at.
       await flight.orAbandoned(cursor.hasNext())
+    } catch (error) {
+      this.#refused(error)
+      throw error
     } finally {
       this.#pages.delete(flight)
       this.#land(flight)
@@ -257,7 +268,7 @@ class MongodbDriver implements MongoDriver {
   }
 
   async #make(): Promise<Opened> {
-    const { url, client: options } = this.#settings
+    const { url, client: options, user } = this.#settings
     let library: Pick<typeof import('mongodb'), 'MongoClient' | 'ObjectId'>
     try {
       library = await import('mongodb')
@@ -265,9 +276,10 @@ class MongodbDriver implements MongoDriver {
       throw new DriverFailure(explain(cause, 'load'), { cause })
     }
     const { MongoClient, ObjectId } = library
+    const auth = user && { auth: { ...user, password: await ask(user.password) } }
     let client: MongoClient
     try {
-      client = new MongoClient(url, options)
+      client = new MongoClient(url, { ...options, ...auth })
     } catch (cause) {
       const detail = 'url or options are not what the driver takes'
       throw new DriverFailure({ kind: 'config', detail }, { cause })
@@ -275,6 +287,15 @@ class MongodbDriver implements MongoDriver {
     this.#observe(client)
     this.#opened = { client, newId: () => new ObjectId(), collections: new Map() }
     return this.#opened
+  }
+
+  /** A password that was asked for may have been replaced since: the next call asks again, for a client of its own. */
+  #refused(error: unknown): void {
+    const isFunction = typeof this.#settings.user?.password === 'function'
+    if (!isFunction || explain(error, 'connect').kind !== 'unauthenticated') return
+    void this.#opened?.client.close().catch(() => {})
+    this.#opened = undefined
+    this.#opening = undefined
   }
 
   #observe(client: MongoClient): void {
@@ -305,5 +326,15 @@ class MongodbDriver implements MongoDriver {
         : unreachable(failure)
     for (const flight of [...this.#waiting, ...this.#pages])
       flight.abandon({ ...reason, outcome: 'not-applied' })
+  }
+}
+
+async function ask(password: Password): Promise<string> {
+  if (typeof password === 'string') return password
+  try {
+    return await password()
+  } catch (cause) {
+    const detail = 'the password function failed'
+    throw new DriverFailure({ kind: 'unavailable', outcome: 'not-applied', detail }, { cause })
   }
 }

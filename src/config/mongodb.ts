@@ -64,7 +64,7 @@ const fields = {
   host: [v.pipe(v.string(), v.regex(/^[\w.:-]+$/)), 'give it a name or address, and nothing else'],
   port: [integer(1, 65_535), 'give it a port from 1 to 65535'],
   username: [text, 'give it a name, or unset it'],
-  password: [v.pipe(v.string(), v.nonEmpty()), 'give it a password, or unset it'],
+  password: [secret(/./s), 'give it a password, or unset it'],
   tls: [flag, 'give it true or false'],
   maxPoolSize: [count, wantedCount],
   minPoolSize: [count, wantedCount],

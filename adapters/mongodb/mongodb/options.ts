@@ -11,7 +11,8 @@ export interface MongodbOptions {
   /** Default: the one in `url`, or `test`. */
   database?: string | undefined
   username?: string | undefined
-  password?: string | undefined
+  /** A function is asked when the client connects for the first time, and again after the server has refused its answer. */
+  password?: string | (() => string | Promise<string>) | undefined
   tls?: boolean | undefined
   /** Connections to each server. Default 5. */
   maxPoolSize?: number | undefined

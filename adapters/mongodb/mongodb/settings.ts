@@ -8,6 +8,9 @@ export interface Settings {
   /** `127.0.0.1:27017/app` */
   readonly resource: string
   readonly client: MongoClientOptions
+  readonly user:
+    | { readonly username: string; readonly password: NonNullable<MongodbOptions['password']> }
+    | undefined
 }
 
 /** Ours, the driver's, and the default. */
@@ -61,9 +64,9 @@ export function settingsOf(options: MongodbOptions): Settings {
     url,
     database,
     resource: `${hosts}/${database}`,
+    user: username === undefined || password === undefined ? undefined : { username, password },
     client: {
       ...given,
-      ...(username !== undefined && { auth: { username, password: password as string } }),
       ...(tls !== undefined && { tls }),
       // What may be sent again is decided by the client, which knows.
       retryReads: false,
