@@ -1,7 +1,23 @@
-import type { Binary, BSONRegExp, BSONValue, Code, Timestamp } from 'bson'
+import type { Binary, BSONRegExp, BSONValue, Code, Double, Timestamp } from 'bson'
 
 /** The package, which adapters load when they need it. */
 export type Bson = typeof import('bson')
+
+/** The part of it that is used here. */
+export type BsonValues = Pick<
+  Bson,
+  | 'Binary'
+  | 'BSONRegExp'
+  | 'Code'
+  | 'Decimal128'
+  | 'Double'
+  | 'EJSON'
+  | 'MaxKey'
+  | 'MinKey'
+  | 'ObjectId'
+  | 'Timestamp'
+  | 'UUID'
+>
 
 /** A text that is not Extended JSON. The message holds nothing of it. */
 export class EjsonError extends Error {}
@@ -27,7 +43,7 @@ export interface Ejson {
 /**
  * @param doubles Whole doubles are read as `Double`, which goes on as one, or as `number`, as drivers give them.
  */
-export function ejsonWith(bson: Bson, doubles: 'Double' | 'number'): Ejson {
+export function ejsonWith(bson: BsonValues, doubles: 'Double' | 'number'): Ejson {
   const double = (value: number) =>
     doubles === 'Double' && isWhole(value) ? new bson.Double(value) : value
   const readers = readersWith(bson, double)
@@ -35,7 +51,7 @@ export function ejsonWith(bson: Bson, doubles: 'Double' | 'number'): Ejson {
     read(text) {
       let value: unknown
       try {
-        const reviver = inexact.test(text) ? exactNumberWith(double) : undefined
+        const reviver = inexact.test(text) ? exactNumberWith(bson) : undefined
         value = JSON.parse(text, reviver)
       } catch (error) {
         // The reviver goes down by recursion.
@@ -64,11 +80,12 @@ type Reviver = (
 
 type MakeDouble = (value: number) => unknown
 
-function exactNumberWith(double: MakeDouble): Reviver {
+/** Whole doubles come out as `Double`: a number without a point is none. */
+function exactNumberWith({ Double }: BsonValues): Reviver {
   return function exactNumber(_, value, { source = '' } = {}) {
     if (typeof value !== 'number' || !Number.isInteger(value)) return value
-    if (/[.eE]/.test(source)) return double(value)
-    return Number.isSafeInteger(value) ? value : (int64(source) ?? double(value))
+    if (/[.eE]/.test(source)) return new Double(value)
+    return Number.isSafeInteger(value) ? value : (int64(source) ?? new Double(value))
   }
 }
 
@@ -79,7 +96,13 @@ function tooDeep(): EjsonError {
 /** In place: every object is fresh from JSON. */
 function typed(value: unknown, depth: number, readers: Readers): unknown {
   if (typeof value === 'number') return isInt32(value) || !isWhole(value) ? value : BigInt(value)
-  if (typeof value !== 'object' || value === null || '_bsontype' in value) return checked(value)
+  if (typeof value !== 'object' || value === null) return value
+  if ('_bsontype' in value) {
+    // A field of this name would make the object pass for something else on its way to the engine.
+    if (Object.hasOwn(value, '_bsontype')) throw new EjsonError('a field name is _bsontype')
+    // What the reviver made.
+    return readers.double((value as Double).value)
+  }
   if (depth > maxDepth) throw tooDeep()
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i++) value[i] = typed(value[i], depth + 1, readers)
@@ -94,7 +117,7 @@ function typed(value: unknown, depth: number, readers: Readers): unknown {
     else Object.defineProperty(object, key, { ...plainProperty, value: field })
   }
   const [name] = keys
-  const read = name?.startsWith('$') ? readers.get(name) : undefined
+  const read = name?.startsWith('$') ? readers.byName.get(name) : undefined
   if (read === undefined || (keys.length > 1 && !isOldBinary(object, keys))) return object
   const result = read(object[name as string], object)
   if (result === undefined) throw new EjsonError(`the value of ${name} is not valid`)
@@ -102,14 +125,6 @@ function typed(value: unknown, depth: number, readers: Readers): unknown {
 }
 
 const plainProperty = { configurable: true, enumerable: true, writable: true }
-
-/** A field of this name would make the object pass for something else on its way to the engine. */
-function checked(value: unknown): unknown {
-  if (typeof value === 'object' && value !== null && Object.hasOwn(value, '_bsontype')) {
-    throw new EjsonError('a field name is _bsontype')
-  }
-  return value
-}
 
 const isWhole = (value: number) => Number.isInteger(value) && !Object.is(value, -0)
 const isInt32 = (value: number) => isWhole(value) && value === (value | 0)
@@ -124,10 +139,15 @@ function isOldBinary(object: Record<string, unknown>, keys: readonly string[]): 
   return keys.length === 2 && keys[0] === '$binary' && typeof object.$type === 'string'
 }
 
-/** Each gives `undefined` for what is not such a value. */
-type Readers = ReadonlyMap<string, (value: unknown, object: Record<string, unknown>) => unknown>
+interface Readers {
+  readonly double: MakeDouble
+  /** Each gives `undefined` for what is not such a value. */
+  readonly byName: ReadonlyMap<string, Reader>
+}
 
-function readersWith(bson: Bson, makeDouble: MakeDouble): Readers {
+type Reader = (value: unknown, object: Record<string, unknown>) => unknown
+
+function readersWith(bson: BsonValues, makeDouble: MakeDouble): Readers {
   const { Code, Decimal128, MaxKey, MinKey, ObjectId, Timestamp, UUID } = bson
   const { Binary, BSONRegExp } = bson
 
@@ -172,7 +192,7 @@ function readersWith(bson: Bson, makeDouble: MakeDouble): Readers {
     return isUint32(t) && isUint32(i) ? new Timestamp({ t: Number(t), i: Number(i) }) : undefined
   }
 
-  return new Map<string, (value: unknown, object: Record<string, unknown>) => unknown>([
+  const byName = new Map<string, Reader>([
     ['$oid', (hex) => (matches(hex, /^[\da-f]{24}$/i) ? new ObjectId(hex) : undefined)],
     ['$numberInt', int32],
     ['$numberLong', (text) => (matches(text, /^-?\d{1,19}$/) ? int64(text) : undefined)],
@@ -187,6 +207,7 @@ function readersWith(bson: Bson, makeDouble: MakeDouble): Readers {
     ['$maxKey', (one) => (one === 1 ? new MaxKey() : undefined)],
     ['$code', (code) => (typeof code === 'string' ? new Code(code) : undefined)],
   ])
+  return { double: makeDouble, byName }
 }
 
 function matches(value: unknown, pattern: RegExp): value is string {
@@ -205,15 +226,15 @@ function date(value: unknown): Date | undefined {
   return Number.isNaN(result.getTime()) ? undefined : result
 }
 
+/** A whole number beyond 32 bits with a sign has become a bigint. */
 function isUint32(value: unknown): boolean {
-  return (
-    (typeof value === 'number' || typeof value === 'bigint') && value >= 0 && value <= 0xffff_ffff
-  )
+  const isNumber = typeof value === 'bigint' || Number.isInteger(value)
+  return isNumber && (value as number) >= 0 && (value as number) <= 0xffff_ffff
 }
 
 // Out --------------------------------------------------------------------------------------------
 
-function write(value: unknown, format: Format, bson: Bson): string {
+function write(value: unknown, format: Format, bson: BsonValues): string {
   switch (typeof value) {
     case 'string':
       return JSON.stringify(value)
@@ -230,7 +251,7 @@ function write(value: unknown, format: Format, bson: Bson): string {
   }
 }
 
-function writeObject(value: object, format: Format, bson: Bson): string {
+function writeObject(value: object, format: Format, bson: BsonValues): string {
   if (Array.isArray(value)) {
     return `[${value.map((element) => write(element, format, bson)).join(',')}]`
   }
@@ -275,7 +296,7 @@ function writeRegExp({ source, flags }: RegExp): string {
   return JSON.stringify({ $regularExpression: { pattern: source, options } })
 }
 
-function writeBson(value: BSONValue, format: Format, bson: Bson): string {
+function writeBson(value: BSONValue, format: Format, bson: BsonValues): string {
   if (format === 'ejson' || value._bsontype === 'DBRef') {
     return bson.EJSON.stringify(value, { relaxed: false })
   }

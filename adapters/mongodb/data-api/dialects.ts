@@ -1,38 +1,56 @@
-import type { MongoCapabilities, OperationName } from '../../../src/mongodb/index.ts'
+import { DriverFailure } from '../../../src/core/index.ts'
+import type { Document, MongoCapabilities } from '../../../src/mongodb/index.ts'
 
 export type DialectName = 'dualport' | 'atlas' | 'ferretdb'
 
 export interface Dialect {
   readonly capabilities: Omit<MongoCapabilities, 'cancel' | 'maxDocumentBytes'>
-  /** Operations with one reply that the server has. */
-  readonly actions: ReadonlySet<OperationName>
+  /**
+   * What is sent of an operation's fields.
+   * @throws DriverFailure for what the server lacks, and would pass over in silence
+   */
+  request(name: string, fields: Document): Document
+  /** The values are Extended JSON in either case. */
+  readonly contentType: 'application/ejson' | 'application/json'
   /** What is asked to learn whether it answers. */
   readonly ping: { readonly action: string; readonly request: object }
 }
 
-/** https://www.mongodb.com/docs/atlas/app-services/data-api/openapi/ */
-const standard: OperationName[] = [
-  'findOne',
-  'insertOne',
-  'insertMany',
-  'updateOne',
-  'updateMany',
-  'deleteOne',
-  'deleteMany',
-]
+/**
+ * The actions of the protocol, and what each takes.
+ * https://www.mongodb.com/docs/atlas/app-services/data-api/openapi/
+ */
+const standard: Readonly<Record<string, readonly string[]>> = {
+  findOne: ['filter', 'projection'],
+  find: ['filter', 'projection', 'sort', 'limit', 'skip'],
+  aggregate: ['pipeline'],
+  insertOne: ['document'],
+  insertMany: ['documents'],
+  updateOne: ['filter', 'update', 'upsert'],
+  updateMany: ['filter', 'update', 'upsert'],
+  deleteOne: ['filter'],
+  deleteMany: ['filter'],
+}
 
-const extended: OperationName[] = [
-  'replaceOne',
-  'findOneAndUpdate',
-  'findOneAndReplace',
-  'findOneAndDelete',
-  'countDocuments',
-  'estimatedDocumentCount',
-  'distinct',
-  'bulkWrite',
-  'createIndex',
-  'listIndexes',
-]
+function standardRequest(name: string, fields: Document): Document {
+  const known = standard[name]
+  if (known === undefined) throw new DriverFailure({ kind: 'unsupported' })
+  const { database, collection, ...rest } = fields
+  const request: Document = { database, collection }
+  for (const [field, value] of Object.entries(rest)) {
+    if (known.includes(field)) request[field] = value
+    else if (!isImplied(field, value)) {
+      const detail = `the server has no ${field} for ${name}`
+      throw new DriverFailure({ kind: 'unsupported', detail })
+    }
+  }
+  return request
+}
+
+/** An insert stops at the first document that fails, and everything comes in one page. */
+function isImplied(field: string, value: unknown): boolean {
+  return (field === 'ordered' && value === true) || field === 'batchSize'
+}
 
 /** There is no ping in the protocol: this reads one document that is not there. */
 const readNothing = {
@@ -50,7 +68,8 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
       exactTypes: true,
       writeErrors: true,
     },
-    actions: new Set([...standard, ...extended]),
+    request: (_, fields) => fields,
+    contentType: 'application/ejson',
     ping: { action: 'ping', request: {} },
   },
   atlas: {
@@ -62,10 +81,12 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
       exactTypes: true,
       writeErrors: true,
     },
-    actions: new Set(standard),
+    request: standardRequest,
+    contentType: 'application/ejson',
     ping: readNothing,
   },
-  // It answers in plain JSON, gives a cursor's first batch and no more, and looks at nothing but `ok`.
+  // It takes no other content type, answers in plain JSON, gives a cursor's first batch and no more, and looks
+  // at nothing but `ok`.
   ferretdb: {
     capabilities: {
       transactions: false,
@@ -75,7 +96,8 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
       exactTypes: false,
       writeErrors: false,
     },
-    actions: new Set(standard),
+    request: standardRequest,
+    contentType: 'application/json',
     ping: readNothing,
   },
 }

@@ -103,7 +103,11 @@ function deleteReply({ deletedCount }: Document): { deletedCount: number } {
 function failuresOf({ failures = [] }: Document): WriteFailure[] {
   return array(failures).map((failure) => {
     const { index, code, message } = object(failure)
-    return { index: number(index), code: number(code), message: String(message ?? '') }
+    return {
+      index: number(index),
+      code: number(code),
+      message: typeof message === 'string' ? message : '',
+    }
   })
 }
 
@@ -129,6 +133,6 @@ function object(value: unknown): Document {
   return value as Document
 }
 
-function notDataApi(): DriverFailure {
+export function notDataApi(): DriverFailure {
   return new DriverFailure({ kind: 'internal', detail: 'the reply is not of the protocol' })
 }
