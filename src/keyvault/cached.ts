@@ -211,8 +211,11 @@ export class CachedKeyVault implements KeyVaultClient {
 
   /** The cache, then the vault's client. Redis stays open. */
   async close(): Promise<void> {
-    await this.#cache.close()
-    await this.#keyvault.close()
+    try {
+      await this.#cache.close()
+    } finally {
+      await this.#keyvault.close()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 import { Cache } from '../../src/cache/index.ts'
 import { withContext } from '../../src/core/index.ts'
-import { Clock, CountedSource, cacheOf, counters, failed } from './fixture.ts'
+import { Clock, CountedSource, cacheOf, counters, eventually, failed } from './fixture.ts'
 
 const softTtlMs = 300_000
 const hardTtlMs = 28_800_000
@@ -35,7 +35,7 @@ describe('by age', () => {
     source.gate = gate.promise
     for (let i = 0; i < 100; i++) expect(await cache.get('a')).toEqual(stale('1'))
     gate.resolve()
-    await vi.waitFor(async () => expect(await cache.get('a')).toEqual(fresh('2')))
+    await eventually(async () => expect(await cache.get('a')).toEqual(fresh('2')))
     expect(source.loads).toBe(2)
   })
 
@@ -98,7 +98,7 @@ describe('what does not exist', () => {
     source.values.delete('a')
     clock.now += softTtlMs * 1.1
     await cache.get('a')
-    await vi.waitFor(async () => expect(await cache.get('a')).toBeUndefined())
+    await eventually(async () => expect(await cache.get('a')).toBeUndefined())
     await cache.get('a')
     expect(source.loads).toBeGreaterThan(2)
   })
@@ -194,7 +194,7 @@ describe('when the source is down', () => {
     await cache.get('a')
     source.failure = undefined
     source.values.set('a', '2')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       clock.now += 10_000
       expect(await cache.get('a')).toEqual(fresh('2'))
     })
@@ -248,7 +248,7 @@ test.each([
   source.failure = failed(kind)
   clock.now += softTtlMs * 1.1
   expect(await cache.get('a')).toEqual(stale('1'))
-  await vi.waitFor(() => expect(cache.get('a')).rejects.toBe(source.failure))
+  await eventually(() => expect(cache.get('a')).rejects.toBe(source.failure))
   source.failure = undefined
   expect(await cache.get('a')).toEqual(fresh('1'))
 })
@@ -367,7 +367,7 @@ test('metrics say what answered, and what the loads gave', async () => {
   clock.now += softTtlMs * 1.1
   source.failure = failed('unavailable')
   await cache.get('a')
-  await vi.waitFor(() =>
+  await eventually(() =>
     expect(Object.fromEntries(counts)).toEqual({
       'cache_requests_total{test,memory}': 1,
       'cache_requests_total{test,miss}': 2,

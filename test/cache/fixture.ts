@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { Cache, type CacheOptions, type Loaded, RedisStore, Sealer } from '../../src/cache/index.ts'
 import { type ErrorKind, InfraError, type MetricsSink } from '../../src/core/index.ts'
 import type { Redis } from '../../src/redis/index.ts'
@@ -56,10 +56,14 @@ export function freshPrefix(): string {
 export function sharedBy(
   redis: Redis,
   prefix: string,
-  { keys = key, lock }: { keys?: Uint8Array | Uint8Array[]; lock?: boolean } = {},
+  {
+    keys = key,
+    lock,
+    timeoutMs = 5000,
+  }: { keys?: Uint8Array | Uint8Array[]; lock?: boolean; timeoutMs?: number } = {},
 ): NonNullable<CacheOptions<string>['shared']> {
   return {
-    store: new RedisStore({ redis, prefix, timeoutMs: 250 }),
+    store: new RedisStore({ redis, prefix, timeoutMs }),
     sealer: new Sealer(keys),
     codec: { encode: (value) => value, decode: (json) => json as string },
     context: ['test'],
@@ -80,4 +84,9 @@ export function counters(): { readonly sink: MetricsSink; readonly counts: Map<s
     },
   }
   return { sink, counts }
+}
+
+/** Resolves as soon as the check passes; it may take long on a busy machine. */
+export function eventually<T>(check: () => T | Promise<T>): Promise<T> {
+  return vi.waitFor(check, { timeout: 10_000, interval: 20 })
 }

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ioredis } from '../../adapters/redis/ioredis.ts'
 import { memory } from '../../adapters/redis/memory.ts'
 import { rest } from '../../adapters/redis/rest.ts'
@@ -16,6 +16,7 @@ import {
   CountedSource,
   cacheOf,
   counters,
+  eventually,
   failed,
   freshPrefix,
   key,
@@ -23,6 +24,7 @@ import {
 } from './fixture.ts'
 
 const server = await engine('redis')
+const cluster = await engine('redis-cluster')
 const gateway = await gatewayOverRedis()
 
 const softTtlMs = 300_000
@@ -34,6 +36,14 @@ describe.each([
     name: 'ioredis',
     missing: server.missing,
     connect: () => client(ioredis({ url: server.url })),
+  },
+  {
+    name: 'a cluster',
+    missing: cluster.missing,
+    connect: () => {
+      const nodes = cluster.nodes.map(({ port }) => ({ host: '127.0.0.1', port }))
+      return client(ioredis({ cluster: nodes }))
+    },
   },
   { name: 'rest', missing: gateway.missing, connect: () => client(rest(gateway)) },
 ])('over Redis by $name', ({ missing, connect }) => {
@@ -53,7 +63,7 @@ describe.each([
         })
       /** Resolves when what the load leaves in Redis is there. */
       const filled = (name = 'a') =>
-        vi.waitFor(async () => {
+        eventually(async () => {
           const value = await redis.get(valueName(prefix, name))
           expect(value).not.toBeNull()
           return value as string
@@ -89,9 +99,9 @@ describe.each([
       source.values.set('a', '2')
       source.loads = 0
       for (const each of all) {
-        await vi.waitFor(async () => expect(await each.get('a')).toEqual(fresh('2')))
+        await eventually(async () => expect(await each.get('a')).toEqual(fresh('2')))
         // What it left is there before the next one looks.
-        await vi.waitFor(async () => expect(await process().get('a')).toEqual(fresh('2')))
+        await eventually(async () => expect(await process().get('a')).toEqual(fresh('2')))
       }
       expect(source.loads).toBeLessThanOrEqual(2)
     })
@@ -124,7 +134,7 @@ describe.each([
       source.values.set('a', '2')
       await one.invalidate('a')
       expect(await one.get('a')).toEqual(fresh('2'))
-      await vi.waitFor(async () => expect((await other.get('a'))?.value).toBe('2'))
+      await eventually(async () => expect((await other.get('a'))?.value).toBe('2'))
     })
 
     test('a load that began before an invalidation elsewhere leaves nothing', async () => {
@@ -133,15 +143,15 @@ describe.each([
       const gate = Promise.withResolvers<void>()
       source.gate = gate.promise
       const before = one.get('a')
-      await vi.waitFor(() => expect(source.loads).toBe(1))
+      await eventually(() => expect(source.loads).toBe(1))
       source.values.set('a', '2')
       source.gate = Promise.resolve()
       await other.invalidate('a')
       gate.resolve()
       await before
-      await vi.waitFor(async () => expect(await redis.get(valueName(prefix, 'a'))).not.toBeNull())
+      await eventually(async () => expect(await redis.get(valueName(prefix, 'a'))).not.toBeNull())
       expect(await process().get('a')).toEqual(fresh('2'))
-      await vi.waitFor(async () => expect((await one.get('a'))?.value).toBe('2'))
+      await eventually(async () => expect((await one.get('a'))?.value).toBe('2'))
     })
 
     test.each([
@@ -160,7 +170,7 @@ describe.each([
       expect(await process().get('a')).toEqual(fresh('1'))
       expect(source.loads).toBe(2)
       expect(counts.get(`cache_dropped_total{test,${reason}}`)).toBe(1)
-      await vi.waitFor(async () => {
+      await eventually(async () => {
         expect(await redis.get(valueName(prefix, 'a'))).not.toBe(changed)
       })
     })
@@ -261,7 +271,7 @@ describe('when Redis fails', needs(server), () => {
     source.values.set('a', '1')
     const prefix = freshPrefix()
     const cache = (redis = client(ioredis({ url }))) =>
-      cacheOf(source, { clock: clock.read, shared: sharedBy(redis, prefix) })
+      cacheOf(source, { clock: clock.read, shared: sharedBy(redis, prefix, { timeoutMs: 250 }) })
     return { clock, source, cache, prefix }
   }
 
@@ -294,7 +304,7 @@ describe('when Redis fails', needs(server), () => {
     const { source, cache, prefix } = setUp(redis.url)
     const one = cache()
     await one.get('a')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await redis.command('GET', valueName(prefix, 'a'))).not.toBeNull()
     })
     redis.pause()
@@ -302,7 +312,7 @@ describe('when Redis fails', needs(server), () => {
     await one.invalidate('a')
     redis.resume()
     expect(await one.get('a')).toEqual(fresh('2'))
-    await vi.waitFor(async () => expect(await cache().get('a')).toEqual(fresh('2')))
+    await eventually(async () => expect(await cache().get('a')).toEqual(fresh('2')))
   })
 
   test('it was gone for a while: what may have been missed is looked up again', async () => {
@@ -310,17 +320,14 @@ describe('when Redis fails', needs(server), () => {
     const { source, cache, prefix } = setUp(first.url)
     const one = cache()
     expect(await one.get('a')).toEqual(fresh('1'))
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect(await first.command('GET', valueName(prefix, 'a'))).not.toBeNull()
     })
     await first.stop()
     // Nobody can hear of it.
     source.values.set('a', '2')
     await using second = disposable(await startRedis({ port: first.port }))
-    await vi.waitFor(async () => expect(await one.get('a')).toEqual(fresh('2')), {
-      timeout: 15_000,
-      interval: 100,
-    })
+    await eventually(async () => expect(await one.get('a')).toEqual(fresh('2')))
     expect(second.port).toBe(first.port)
   })
 })

@@ -13,7 +13,7 @@ import {
   type KeyVaultClient,
 } from '../../src/keyvault/cached.ts'
 import { KeyVault, type KeyVaultDriver, whyUnusable } from '../../src/keyvault/index.ts'
-import { Clock, counters, freshPrefix } from '../cache/fixture.ts'
+import { Clock, counters, eventually, freshPrefix } from '../cache/fixture.ts'
 import { json, serve } from '../chaos/http.ts'
 import { engine, needs } from '../engines/index.ts'
 import { client } from '../redis/failures.ts'
@@ -284,7 +284,13 @@ describe('over a real Redis', needs(server), () => {
     const redis = client(ioredis({ url: server.url }))
     const prefix = freshPrefix()
     const { sink, counts } = counters()
-    const { asked, keyvault, process } = await setUp({ redis, key, prefix, metrics: sink })
+    const { asked, keyvault, process } = await setUp({
+      redis,
+      key,
+      prefix,
+      metrics: sink,
+      redisTimeoutMs: 5000,
+    })
     await keyvault.setSecret('full', value, {
       expiresOn: new Date('2100-01-01T00:00:00Z'),
       notBefore: new Date('2020-01-01T00:00:00Z'),
@@ -293,7 +299,7 @@ describe('over a real Redis', needs(server), () => {
     })
     const [one, other] = [process(), process()]
     const first = await one.getSecret('full')
-    await vi.waitFor(async () => expect((await all(redis, prefix)).size).toBeGreaterThan(0))
+    await eventually(async () => expect((await all(redis, prefix)).size).toBeGreaterThan(0))
     const second = await other.getSecret('full')
     expect(asked).toHaveBeenCalledTimes(1)
     expect(counts.get('cache_requests_total{keyvault,shared}')).toBe(1)
@@ -303,15 +309,17 @@ describe('over a real Redis', needs(server), () => {
 
   test('a write in one process is what another reads', async () => {
     const redis = client(ioredis({ url: server.url }))
-    const { process } = await setUp({ redis, key, prefix: freshPrefix() })
+    const { process } = await setUp({ redis, key, prefix: freshPrefix(), redisTimeoutMs: 5000 })
     const [one, other] = [process(), process()]
     await other.getSecret('db-password')
     await one.setSecret('DB-password', 'second')
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       expect((await other.getSecret('db-password')).reveal()).toBe('second')
     })
     await one.deleteSecret('db-password')
-    await vi.waitFor(() => expect(failureOf(other.getSecret('db-password'))).resolves.toBeDefined())
+    await eventually(async () => {
+      expect(await failureOf(other.getSecret('db-password'))).toMatchObject({ kind: 'not-found' })
+    })
   })
 
   test('no value is in Redis or in a log', async () => {
@@ -321,12 +329,12 @@ describe('over a real Redis', needs(server), () => {
     const redis = client(ioredis({ url: server.url }), { logger, logSuccess: true })
     const prefix = freshPrefix()
     const keyvault = new KeyVault(memory(), { logger, logSuccess: true })
-    const secrets = cached(keyvault, { redis, key, prefix, lock: true })
+    const secrets = cached(keyvault, { redis, key, prefix, lock: true, redisTimeoutMs: 5000 })
     onTestFinished(() => secrets.close())
     const values = Array.from({ length: 20 }, (_, i) => `plain-text-${i}-of-the-tests`)
     await Promise.all(values.map((value, i) => secrets.setSecret(`s${i}`, value)))
     for (let i = 0; i < 20; i++) expect((await secrets.getSecret(`s${i}`)).reveal()).toBe(values[i])
-    const stored = await vi.waitFor(async () => {
+    const stored = await eventually(async () => {
       const found = await all(redis, prefix)
       expect([...found.keys()].filter((name) => name.endsWith(':value:'))).toHaveLength(20)
       return found
@@ -364,13 +372,13 @@ describe('over a real Redis', needs(server), () => {
         })
         const secrets = () => {
           const keyvault = new KeyVault(driver, { logger: false })
-          return cached(keyvault, { redis, key, prefix, metrics: sink })
+          return cached(keyvault, { redis, key, prefix, metrics: sink, redisTimeoutMs: 5000 })
         }
         const name = `${prefix}${driver.resource}:{a}:value:`
         const first = secrets()
         onTestFinished(() => first.close())
         expect((await first.getSecret('a')).reveal()).toBe(value)
-        const sealed = await vi.waitFor(async () => {
+        const sealed = await eventually(async () => {
           const text = await redis.get(name)
           expect(text).not.toBeNull()
           return text as string
