@@ -67,6 +67,10 @@ const byKind: Readonly<Record<ErrorKind, Texts>> = {
 }
 
 const special: Readonly<Record<string, Texts>> = {
+  CACHE_CONFIG: [
+    'A time, a number or a sealing key of a cache cannot be.',
+    'Correct what the message names. A key is 32 bytes, as base64, hex or a Uint8Array.',
+  ],
   CONFIG_CONFIG: [
     'The configuration cannot be right. The message has one line for each problem.',
     'Each line names a variable (or a setting of the object form) and what to do about it.',
@@ -150,6 +154,7 @@ const special: Readonly<Record<string, Texts>> = {
 }
 
 const components: Readonly<Record<string, readonly ErrorKind[]>> = {
+  cache: ['config'],
   config: ['config'],
   context: ['invalid', 'unsupported'],
   gateway: ['config', 'internal', 'invalid', 'not-found', 'timeout', 'unauthenticated'],

@@ -21,7 +21,7 @@ export class Secret implements SecretProperties {
   readonly tags: Readonly<Record<string, string>>
   readonly recoveryLevel: string | undefined
   readonly recoverableDays: number | undefined
-  /** The vault could not be asked, and this is what it said last. Only a cache gives such. */
+  /** Older than it should be: it is being renewed, or the vault could not be asked. Only a cache gives such. */
   readonly stale: boolean
 
   constructor(data: SecretData, stale = false) {
