@@ -7,6 +7,7 @@ import type {
   ObjectId,
   UpdateResult,
 } from 'mongodb'
+import { DriverFailure } from '../../../src/core/index.ts'
 import type {
   OperationName,
   OperationOf,
@@ -14,6 +15,7 @@ import type {
   UpdateReply,
   WriteFailure,
 } from '../../../src/mongodb/index.ts'
+import { explain } from './failures.ts'
 import type { Flight } from './flight.ts'
 
 interface Run {
@@ -165,10 +167,25 @@ async function failuresOf(work: Promise<unknown>): Promise<WriteFailure[]> {
   }
 }
 
-/** @throws the error itself, if it is not that the server refused some of the writes */
+/** @throws what ended the bulk, if it is not that the server refused some of the writes */
 function writeErrorsOf(error: unknown): WriteFailure[] {
   const { name, writeErrors } = error as { name?: unknown; writeErrors?: unknown }
+  if (name !== 'MongoBulkWriteError') throw error
   const all = [writeErrors ?? []].flat() as { index: number; code: number; errmsg?: string }[]
-  if (name !== 'MongoBulkWriteError' || all.length === 0) throw error
+  if (all.length === 0) throw endOf(error as MongoBulkWriteError)
   return all.map(({ index, code, errmsg = '' }) => ({ index, code, message: errmsg }))
+}
+
+/** The driver passes off whatever ends a bulk, a lost connection too, as what the server said of its writes. */
+function endOf(error: MongoBulkWriteError): unknown {
+  const { insertedCount, modifiedCount, deletedCount, upsertedCount } = error
+  const errorResponse: unknown = error.errorResponse
+  if (!(errorResponse instanceof Error)) return error
+  if (insertedCount + modifiedCount + deletedCount + upsertedCount === 0) return errorResponse
+  // It went in several commands, and those before this one are applied, whatever it says of itself.
+  const failure =
+    errorResponse instanceof DriverFailure
+      ? errorResponse.failure
+      : explain(errorResponse, 'bulkWrite')
+  return new DriverFailure({ ...failure, outcome: 'unknown' }, { cause: errorResponse })
 }
