@@ -39,8 +39,10 @@ function only(adapters: readonly string[]): Plugin {
   return {
     name: 'only',
     setup({ onLoad }) {
-      onLoad({ filter: /[\\/]adapters[\\/]\w+[\\/]\w+\.ts$/ }, ({ path }) => {
-        const adapter = relative(resolve(root, 'adapters'), path).replace('\\', '/').slice(0, -3)
+      onLoad({ filter: /[\\/]adapters[\\/]\w+[\\/][\w-]+([\\/]optional)?\.ts$/ }, ({ path }) => {
+        const adapter = relative(resolve(root, 'adapters'), path)
+          .replaceAll('\\', '/')
+          .replace(/(\/optional)?\.ts$/, '')
         if (adapters.includes(adapter)) return undefined
         return { contents: absent(adapter), resolveDir: dirname(path), loader: 'ts' }
       })
@@ -49,10 +51,11 @@ function only(adapters: readonly string[]): Plugin {
 }
 
 function absent(adapter: string): string {
-  const [component, name] = adapter.split('/')
+  const [component, name] = adapter.split('/') as [string, string]
+  const factory = name.replace(/-(\w)/g, (_, letter: string) => letter.toUpperCase())
   return `
-    import { InfraError } from '../../src/core/index.ts'
-    export function ${name}() {
+    import { InfraError } from '${root}src/core/index.ts'
+    export function ${factory}() {
       throw new InfraError({
         kind: 'config',
         component: '${component}',

@@ -47,6 +47,8 @@ export interface Backend<C extends Service> {
   readonly ambient?: readonly string[] | undefined
   /** All that the object form takes. */
   readonly fields: readonly string[]
+  /** For its health check. */
+  readonly componentType: 'datastore' | 'component'
   /** With the adapter that needs no server, if there is one. */
   readonly embedded: Open<C> | undefined
   /** `undefined` if there are problems. */
@@ -120,7 +122,9 @@ export class Infrastructure {
       this.#clients.set(name, client)
       if (uses !== undefined) this.#uses.set(client, uses)
       this.#description[name] = { adapter: client.adapter, resource }
-      this.health.register(name, client, { componentType: 'datastore' })
+      this.health.register(name, client, {
+        componentType: backends[name as keyof Backends].componentType,
+      })
     }
   }
 

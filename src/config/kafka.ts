@@ -55,7 +55,9 @@ export function kafkaBackend(adapters: KafkaAdapters): Backend<Kafka> {
       clientId: ['KAFKA_CLIENT_ID'],
       adapter: ['KAFKA_ADAPTER'],
     },
+    ambient: ['topic', 'clientId'],
     fields: Object.keys(fields),
+    componentType: 'component',
     embedded: inMemory(adapters, undefined),
     configure: (settings, problems) => configure(adapters, settings, problems),
   }

@@ -1,12 +1,11 @@
 import * as v from 'valibot'
 import { isSafe } from '../../adapters/keyvault/azure-rest/address.ts'
 import {
-  type AzureRestOptions,
-  type Credential,
   clientSecret,
   managedIdentity,
   workloadIdentity,
-} from '../../adapters/keyvault/azure-rest.ts'
+} from '../../adapters/keyvault/azure-rest/credentials.ts'
+import type { AzureRestOptions, Credential } from '../../adapters/keyvault/azure-rest.ts'
 import { type CachedOptions, cached, type KeyVaultClient } from '../keyvault/cached.ts'
 import { KeyVault, type KeyVaultDriver } from '../keyvault/index.ts'
 import { chooseAdapter } from './choice.ts'
@@ -103,6 +102,7 @@ export function keyvaultBackend(adapters: KeyVaultAdapters): KeyVaultBackend {
     ambient: Object.keys(ambient),
     fields: [...Object.keys(vaultFields), ...Object.keys(cacheFields)],
     vaultFields: Object.keys(vaultFields),
+    componentType: 'component',
     embedded: (options) => opened(new KeyVault(adapters.memory(), options)),
     configureVault,
     configure(settings, problems) {

@@ -42,6 +42,7 @@ export function mongodbBackend(adapters: MongodbAdapters): Backend<MongoDB> {
       maxPoolSize: ['MONGODB_MAX_POOL_SIZE'],
     },
     fields: Object.keys(fields),
+    componentType: 'datastore',
     embedded: inMemory(adapters, undefined),
     configure: (settings, problems) => configure(adapters, settings, problems),
   }
@@ -73,6 +74,10 @@ const fields = {
   connectTimeoutMs: [count, wantedCount],
   serverSelectionTimeoutMs: [count, wantedCount],
   fetch: [aFunction, 'give it a function'],
+  apiKey: [v.pipe(v.string(), v.regex(/^[\x21-\x7e]+$/)), 'give it printable ASCII without spaces'],
+  dataSource: [text, 'give it a name, or unset it'],
+  dialect: [v.picklist(['dualport', 'atlas', 'ferretdb']), 'give it dualport, atlas or ferretdb'],
+  maxDocumentBytes: [integer(1, 2 ** 31 - 1), 'give it a number of bytes above 0'],
 } as const
 
 type Field = keyof typeof fields
@@ -88,10 +93,12 @@ const adapterByScheme: Readonly<Record<string, MongodbAdapter>> = {
 const takenBy: Readonly<Partial<Record<Field, readonly MongodbAdapter[]>>> = {
   token: ['data-api'],
   fetch: ['data-api'],
+  apiKey: ['data-api'],
+  dataSource: ['data-api'],
+  dialect: ['data-api'],
+  maxDocumentBytes: ['data-api'],
   host: ['mongodb'],
   port: ['mongodb'],
-  username: ['mongodb'],
-  password: ['mongodb'],
   tls: ['mongodb'],
   maxPoolSize: ['mongodb'],
   minPoolSize: ['mongodb'],
@@ -129,22 +136,34 @@ function configure(
   }
   if (adapter === undefined) return undefined
 
+  if (given.has('username') !== given.has('password')) {
+    const missing = given.has('username') ? 'password' : 'username'
+    problems.add(name(missing), 'set it; a user has both a name and a password')
+  }
   if (adapter === 'data-api' || mongodb === undefined) {
-    const { token, fetch } = valid
-    if (!given.has('token'))
+    if (!['token', 'apiKey', 'username'].some((field) => given.has(field)))
       problems.add(name('token'), `set it, since ${name('url')} is over HTTP`)
-    if (url === undefined || token === undefined) return undefined
-    return open(() => adapters.dataApi({ url, token, fetch, database }))
+    if (url === undefined) return undefined
+    const { token, apiKey, username, password, fetch, dataSource, dialect, maxDocumentBytes } =
+      valid
+    const credentials = { token, apiKey, username, password }
+    const options = { url, ...credentials, fetch, database, dataSource, dialect, maxDocumentBytes }
+    return open(() => adapters.dataApi(options))
   }
   for (const field of ['host', 'port'] as const) {
     if (!given.has('url') || !given.has(field)) continue
     problems.add(name(field), `unset it; ${name('url')} says where MongoDB is`)
   }
-  if (given.has('username') !== given.has('password')) {
-    const missing = given.has('username') ? 'password' : 'username'
-    problems.add(name(missing), 'set it; a user has both a name and a password')
-  }
-  const { adapter: _, token: __, fetch: ___, ...options } = valid
+  const {
+    adapter: _,
+    token: __,
+    fetch: ___,
+    apiKey: ____,
+    dataSource: _____,
+    dialect: ______,
+    maxDocumentBytes: _______,
+    ...options
+  } = valid
   return open(() => mongodb(options))
 }
 

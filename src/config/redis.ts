@@ -42,6 +42,7 @@ export function redisBackend(adapters: RedisAdapters): Backend<Redis> {
       cluster: ['REDIS_CLUSTER'],
     },
     fields: Object.keys(fields),
+    componentType: 'datastore',
     embedded: open(adapters.memory),
     configure: (settings, problems) => configure(adapters, settings, problems),
   }
