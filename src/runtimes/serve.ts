@@ -88,19 +88,24 @@ async function main(): Promise<void> {
   const shown = token === undefined ? gatewayToken : '$GATEWAY_TOKEN'
   // A vault that is configured is for the program: the one that is served is the emulator's.
   const { keyvault: _, ...served } = infra.describe()
-  const backends = Object.entries(served).map(
-    ([backend, { adapter }]) => `  ${backend}   ${url}/${backend}   adapter: ${adapter}`,
+  const rows = [
+    ...Object.entries(served).map(([name, { adapter }]) => [name, `${url}/${name}`, adapter]),
+    ['keyvault', vault.url, vault.adapter],
+    ['health', `${url}/health`],
+  ] as [name: string, url: string, adapter?: string][]
+  const width = Math.max(...rows.map(([, url]) => url.length))
+  const backends = rows.map(([name, url, adapter]) =>
+    `  ${name.padEnd(9)} ${url.padEnd(width)} ${adapter === undefined ? '' : `  adapter: ${adapter}`}`.trimEnd(),
   )
   console.log(`dualport ${version}: the gateway listens on ${url}
 
 ${backends.join('\n')}
-  keyvault   ${vault.url}   adapter: ${vault.adapter}
-  health  ${url}/health
 
 Try it:
 
   curl ${url}/redis -H "Authorization: Bearer ${shown}" -d '["INCR","visits"]'
   curl ${url}/kafka/topics -H "Authorization: Bearer ${shown}"
+  curl ${url}/mongodb/action/insertOne -H "Authorization: Bearer ${shown}" -H 'Content-Type: application/json' -d '{"database":"test","collection":"a","document":{"n":1}}'
   curl ${url}/health -H "Authorization: Bearer ${shown}"
   curl --cacert ${vault.certificate} '${vault.url}/secrets?api-version=7.6' -H "Authorization: Bearer ${shown}"
 
