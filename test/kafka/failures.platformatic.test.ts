@@ -416,7 +416,8 @@ describe('platformatic', needs(shared), () => {
         },
         { timeout: 40_000 },
       )
-      await consumer.commit()
+      // The group's coordinator may still be reading its log.
+      await vi.waitFor(() => consumer.commit(), { timeout: 20_000 })
     })
   })
 })
