@@ -65,7 +65,7 @@ test('the zip carries only the adapters that are configured', async () => {
     REDIS_URL: 'redis://127.0.0.1:1',
   })
   expect(await lambda.invoke(get('/health'))).toMatchObject({ statusCode: 500 })
-  expect(lambda.log).toContain('npm run build:lambda -- redis/ioredis')
+  await expect.poll(() => lambda.log).toContain('npm run build:lambda -- redis/ioredis')
 })
 
 test('an adapter that does not exist is one line and exit code 1', async () => {
@@ -133,7 +133,7 @@ describe('the zip over a real Redis', needs(server), () => {
     await stop()
     const lambda = await start(zip, { REDIS_URL: url })
     expect(await status(lambda)).toBe(503)
-    expect(lambda.log).toContain('warm_failed')
+    await expect.poll(() => lambda.log).toContain('warm_failed')
     const redis = await startRedis({ port })
     onTestFinished(() => redis.stop())
     await vi.waitFor(async () => expect(await status(lambda)).toBe(200), 10_000)
@@ -170,7 +170,7 @@ describe('a configuration that is wrong', () => {
     expect(result).toMatchObject({ statusCode: 500 })
     expect(await lambda.invoke(get('/health/live'))).toMatchObject({ statusCode: 500 })
     await expect(lambda.invoke(scheduledEvent)).rejects.toThrow(name)
-    expect(lambda.log).toMatch(new RegExp(`"msg":"start_failed".*\\b${name}\\b`))
+    await expect.poll(() => lambda.log).toMatch(new RegExp(`"msg":"start_failed".*\\b${name}\\b`))
     expect(lambda.log + JSON.stringify(result)).not.toContain('secret-1')
   })
 })
@@ -181,7 +181,7 @@ test('an event that is no request is answered with 400, and the next one is serv
     expect(await lambda.invoke(event)).toMatchObject({ statusCode: 400 })
     expect(await lambda.invoke(get('/health/live'))).toMatchObject({ statusCode: 200 })
   }
-  expect(lambda.log).toContain('event_refused')
+  await expect.poll(() => lambda.log).toContain('event_refused')
   expect(lambda.log).not.toContain('secret-1')
 })
 
