@@ -113,11 +113,25 @@ describe('the clock', () => {
     const stop = new AbortController()
     const polled = failure(waiting.poll({ waitMs: 1_000_000, signal: stop.signal }))
     clock.now += 2000
-    // A rebalance would give it again, as it is not committed.
     expect(await other.poll(now)).toEqual([])
     expect(other.assigned).toHaveLength(1)
     stop.abort()
     expect(await polled).toMatchObject({ kind: 'aborted' })
+  })
+
+  test('a commit needs no session, only that nobody else has the partition', async () => {
+    const clock = movable()
+    const { member, send } = cluster({ clock })
+    await send(numbered(3))
+    const early = member({ sessionTimeoutMs: 1000 })
+    await early.commitOffsets([{ topic: 'events', partition: 0, offset: 1n }])
+    const given = await early.poll(now)
+    expect(values(given)).toEqual(['1', '2'])
+    clock.now += 1001
+    await early.commit(given[0])
+    expect(values(await early.poll(now))).toEqual(['2'])
+    await early.close()
+    expect(values(await member().poll(now))).toEqual(['2'])
   })
 
   test('a static member that comes back takes its own place', async () => {

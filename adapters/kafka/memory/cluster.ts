@@ -4,7 +4,6 @@ import {
   type ProducerRecord,
   type RecordMetadata,
 } from '../../../src/kafka/index.ts'
-
 import { Group } from './group.ts'
 import type { Partition } from './partition.ts'
 import { Topic } from './topic.ts'

@@ -1,19 +1,16 @@
 import { type Attempt, DriverFailure } from '../../../src/core/index.ts'
-import {
-  type ConsumerDriver,
-  type ConsumerSetup,
-  KafkaError,
-  type KafkaMessage,
-  type Membership,
-  type PartitionLag,
-  type TopicPartitionOffset,
+import type {
+  ConsumerDriver,
+  ConsumerSetup,
+  KafkaMessage,
+  Membership,
+  PartitionLag,
+  TopicPartitionOffset,
 } from '../../../src/kafka/index.ts'
 import { MemoryClient } from './client.ts'
 import type { Cluster } from './cluster.ts'
 import { type Group, Member } from './group.ts'
 import type { Partition } from './partition.ts'
-
-const unknownMember = 25
 
 export class MemoryConsumer extends MemoryClient implements ConsumerDriver {
   readonly #setup: ConsumerSetup
@@ -28,7 +25,7 @@ export class MemoryConsumer extends MemoryClient implements ConsumerDriver {
   }
 
   get membership(): Membership {
-    const assigned = [...(this.#member?.assigned.keys() ?? [])]
+    const assigned = [...(this.#member?.positions.keys() ?? [])]
     return {
       confirmedAt: this.#confirmedAt,
       assigned: assigned.map(({ topic, number }) => ({ topic, partition: number })),
@@ -62,21 +59,21 @@ export class MemoryConsumer extends MemoryClient implements ConsumerDriver {
     this.begin(attempt)
     this.#expire()
     const member = this.#member
-    if (member === undefined) throw new KafkaError(unknownMember)
+    if (member !== undefined) this.#group.checkInstance(member)
     const byPartition = new Map<Partition, bigint>()
     for (const { topic, partition, offset } of offsets) {
       byPartition.set(this.cluster.topic(topic).partition(partition), offset)
     }
     this.#group.commit(member, byPartition)
-    this.#confirm(member)
+    if (member !== undefined) this.#confirm(member)
   }
 
   async lag(attempt: Attempt): Promise<readonly PartitionLag[]> {
     this.begin(attempt)
     this.#expire()
-    return [...(this.#member?.assigned ?? [])].map(([partition, begin]) => {
+    return [...(this.#member?.positions.keys() ?? [])].map((partition) => {
       const { topic, number, start, end } = partition
-      const next = this.#group.committed(partition) ?? begin
+      const next = this.#group.committed(partition) ?? start
       const lag = end - (next > start ? next : start)
       return { topic, partition: number, lag: lag > 0n ? lag : 0n }
     })
@@ -115,7 +112,7 @@ export class MemoryConsumer extends MemoryClient implements ConsumerDriver {
 
   /** What is there; not taken after all if the caller leaves before it gets there. */
   #take(member: Member, max: number, attempt: Attempt): KafkaMessage[] {
-    const positions = this.#group.positions(member)
+    const { positions } = member
     const before = [...positions]
     const messages: KafkaMessage[] = []
     for (const [partition, position] of before) {
@@ -128,7 +125,9 @@ export class MemoryConsumer extends MemoryClient implements ConsumerDriver {
       messages.push(...found)
     }
     attempt.onCancel = () => {
-      for (const [partition, position] of before) positions.set(partition, position)
+      for (const [partition, position] of before) {
+        if (member.positions.has(partition)) member.positions.set(partition, position)
+      }
     }
     return messages
   }
@@ -145,18 +144,18 @@ export class MemoryConsumer extends MemoryClient implements ConsumerDriver {
       }
       const timer = setTimeout(() => settle(resolve), timeoutMs)
       const unwatch = this.cluster.watch(() => {
-        if (this.closed || !this.#group.has(member) || this.#hasNews(member)) settle(resolve)
+        if (this.closed || !this.#group.has(member) || hasNews(member)) settle(resolve)
       })
       attempt.onCancel = () => settle(() => reject(new DriverFailure({ kind: 'aborted' })))
     })
   }
+}
 
-  #hasNews(member: Member): boolean {
-    for (const [partition, position] of this.#group.positions(member)) {
-      if (inRange(member, partition, position) < partition.end) return true
-    }
-    return false
+function hasNews(member: Member): boolean {
+  for (const [partition, position] of member.positions) {
+    if (inRange(member, partition, position) < partition.end) return true
   }
+  return false
 }
 
 /** What is not there any more, or not yet, is read from where the reset policy points. */

@@ -3,7 +3,6 @@ import type { Partition } from './partition.ts'
 import type { Topic } from './topic.ts'
 
 const illegalGeneration = 22
-const unknownMember = 25
 const fencedInstance = 82
 
 /** A consumer in its group, for as long as it is in there: one that comes back is another member. */
@@ -14,10 +13,8 @@ export class Member {
   seenAt: number
   /** Somebody waits in `poll`, which is as good as being seen all the time. */
   waiting = false
-  /** The assigned partitions, and where each is read from as long as the group has committed nothing there. */
-  assigned: ReadonlyMap<Partition, bigint> = new Map()
-  /** What it reads next in each; `undefined` since the last rebalance. */
-  positions: Map<Partition, bigint> | undefined
+  /** The assigned partitions, and what it reads next in each. */
+  positions = new Map<Partition, bigint>()
 
   constructor(setup: ConsumerSetup, topics: readonly Topic[], now: number) {
     this.setup = setup
@@ -78,28 +75,17 @@ export class Group {
     if (this.#fenced.has(member)) throw new KafkaError(fencedInstance)
   }
 
-  /** All or nothing. @throws KafkaError if a partition is not the member's. */
-  commit(member: Member, offsets: ReadonlyMap<Partition, bigint>): void {
-    this.checkInstance(member)
-    if (!this.#members.has(member)) throw new KafkaError(unknownMember)
-    for (const partition of offsets.keys()) {
-      if (!member.assigned.has(partition)) throw new KafkaError(illegalGeneration)
+  /** All or nothing. @throws KafkaError if a partition is another member's. */
+  commit(member: Member | undefined, offsets: ReadonlyMap<Partition, bigint>): void {
+    for (const { positions } of [...this.#members].filter((other) => other !== member)) {
+      for (const partition of offsets.keys()) {
+        if (positions.has(partition)) throw new KafkaError(illegalGeneration)
+      }
     }
     for (const [partition, offset] of offsets) this.#committed.set(partition, offset)
   }
 
-  /** What the member reads next in each of its partitions: after a rebalance, from the committed offsets. */
-  positions(member: Member): Map<Partition, bigint> {
-    member.positions ??= new Map(
-      [...member.assigned].map(([partition, start]) => [
-        partition,
-        this.#committed.get(partition) ?? start,
-      ]),
-    )
-    return member.positions
-  }
-
-  /** Gives each partition to whoever has the fewest. */
+  /** Gives each partition to whoever has the fewest. What stays with a member goes on where it was. */
   #rebalance(): void {
     const shares = new Map([...this.#members].map((member) => [member, [] as Partition[]]))
     for (const topic of new Set([...this.#members].flatMap(({ topics }) => topics))) {
@@ -112,11 +98,22 @@ export class Group {
       }
     }
     for (const [member, share] of shares) {
-      const before = member.assigned
-      member.assigned = new Map(
-        share.map((partition) => [partition, before.get(partition) ?? member.reset(partition)]),
+      const before = member.positions
+      member.positions = new Map(
+        share.map((partition) => [
+          partition,
+          before.get(partition) ?? this.#begin(member, partition),
+        ]),
       )
-      member.positions = undefined
     }
+  }
+
+  #begin(member: Member, partition: Partition): bigint {
+    const committed = this.#committed.get(partition)
+    if (committed !== undefined) return committed
+    const begin = member.reset(partition)
+    // What comes from now on is the group's, even if the next member begins after it has come.
+    if (member.setup.from === 'latest') this.#committed.set(partition, begin)
+    return begin
   }
 }

@@ -1,4 +1,4 @@
-import { isInfraError } from '../../core/index.ts'
+import { isInfraError, withContext } from '../../core/index.ts'
 import { Kafka, KafkaProducer } from '../../kafka/index.ts'
 import { equal, ok, rejects } from '../assert.ts'
 import { collectLines, collectMetrics, collectSpans } from '../collect.ts'
@@ -264,6 +264,34 @@ export const lifecycle: KafkaCase[] = [
       const aborted = { kind: 'aborted', outcome: 'not-applied' } as const
       await rejects(producer.send({ value: 'a' }, { signal: AbortSignal.abort() }), aborted)
       equal((await producer.send({ value: 'b' })).offset, 0n)
+    },
+  },
+  {
+    name: 'a call whose deadline has passed sends nothing',
+    async run({ kafka, topic }) {
+      const { producer } = kafka({ topic: await topic() })
+      const late = { kind: 'timeout', outcome: 'not-applied' } as const
+      await withContext({ deadline: Date.now() - 1 }, () =>
+        rejects(producer.send({ value: 'a' }), late),
+      )
+      equal((await producer.send({ value: 'b' })).offset, 0n)
+    },
+  },
+  {
+    name: 'who leaves does not take the messages of others along',
+    async run({ kafka, topic }) {
+      const { producer } = kafka({ topic: await topic() })
+      const abort = new AbortController()
+      const before = producer.send({ value: 'a' })
+      const aborted = rejects(producer.send({ value: 'b' }, { signal: abort.signal }), {
+        kind: 'aborted',
+        outcome: 'not-applied',
+      })
+      const after = producer.send({ value: 'c' })
+      abort.abort()
+      await aborted
+      const offsets = (await Promise.all([before, after])).map(({ offset }) => offset)
+      equal(offsets, [0n, 1n])
     },
   },
   {

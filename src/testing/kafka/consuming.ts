@@ -1,7 +1,17 @@
 import { isInfraError } from '../../core/index.ts'
 import type { Kafka, KafkaConsumer, KafkaMessage } from '../../kafka/index.ts'
 import { equal, ok, rejects, until } from '../assert.ts'
-import { config, invalid, join, type KafkaCase, not, numbered, read, values } from './fixture.ts'
+import {
+  config,
+  invalid,
+  join,
+  type KafkaCase,
+  not,
+  notFound,
+  numbered,
+  read,
+  values,
+} from './fixture.ts'
 
 async function fill(kafka: Kafka, topic: string, count: number, partition = 0): Promise<void> {
   await kafka.producer.send(numbered(count).map((value) => ({ topic, value, partition })))
@@ -36,6 +46,27 @@ export const consuming: KafkaCase[] = [
       await join(late)
       await sender.producer.send({ topic: name, value: 'new' })
       equal(values(await read(late, 1)), ['new'])
+    },
+  },
+  {
+    name: 'from the latest: what was given and not committed comes again',
+    async run({ kafka, topic, consumer, name: unique }) {
+      const name = await topic()
+      const sender = kafka()
+      if (!sender.capabilities.from.includes('latest')) return
+      const group = unique()
+      const first = consumer(name, { from: 'latest', group })
+      await join(first)
+      await sender.producer.send({ topic: name, value: 'new' })
+      equal(values(await read(first, 1)), ['new'])
+      await first.close()
+      equal(values(await read(consumer(name, { from: 'latest', group }), 1)), ['new'])
+    },
+  },
+  {
+    name: 'a topic that does not exist',
+    async run({ consumer, name }) {
+      await rejects(consumer(name()).poll(), notFound)
     },
   },
   {
@@ -211,6 +242,36 @@ export const committing: KafkaCase[] = [
     },
   },
   {
+    // For functions that read in one call and commit in another.
+    name: 'before the first poll: done, or a conflict where reading makes the member',
+    async run({ kafka, topic, consumer }) {
+      const name = await topic()
+      await fill(kafka(), name, 3)
+      const committer = consumer(name)
+      let first = '2'
+      try {
+        await committer.commitOffsets([{ topic: name, partition: 0, offset: 2n }])
+      } catch (error) {
+        ok(isInfraError(error, 'conflict') && error.outcome === 'not-applied', String(error))
+        first = '0'
+      }
+      await committer.close()
+      equal((await read(consumer(name), 1))[0]?.value, first)
+    },
+  },
+  {
+    name: 'an offset beyond the end: the next member begins where it would without',
+    async run({ kafka, topic, consumer }) {
+      const name = await topic()
+      await fill(kafka(), name, 3)
+      const first = consumer(name)
+      await read(first, 3)
+      await first.commitOffsets([{ topic: name, partition: 0, offset: 1000n }])
+      await first.close()
+      equal(values(await read(consumer(name), 3)), numbered(3))
+    },
+  },
+  {
     name: 'nothing was given out: nothing to do',
     async run({ topic, consumer }) {
       const reader = consumer(await topic())
@@ -309,6 +370,53 @@ export const groups: KafkaCase[] = [
         }
         return partitions.size === 2
       }, 'the one that stays reads both partitions')
+    },
+  },
+  {
+    name: 'who keeps a partition goes on where it was, committed or not',
+    async run({ kafka, topic, consumer }) {
+      const name = await topic(2)
+      const sender = kafka()
+      await fill(sender, name, 3, 0)
+      await fill(sender, name, 3, 1)
+      const [first, second] = [consumer(name), consumer(name)]
+      await read(first, 6)
+      const taken: KafkaMessage[] = []
+      const again: KafkaMessage[] = []
+      await until(async () => {
+        const [mine, theirs] = await Promise.all([
+          first.poll({ waitMs: 100 }),
+          second.poll({ waitMs: 100 }),
+        ])
+        again.push(...mine)
+        taken.push(...theirs)
+        return taken.length >= 3
+      }, 'the second member has a partition')
+      equal(values(taken), numbered(3), 'what the other member takes over')
+      const kept = taken[0]?.partition === 0 ? 1 : 0
+      await sender.producer.send({ topic: name, value: 'next', partition: kept })
+      again.push(...(await read(first, 1)))
+      equal(values(again), ['next'], 'what the first member reads')
+    },
+  },
+  {
+    name: 'two consumers with the name of one instance: who is refused has a conflict, and nothing is lost',
+    async run({ kafka, topic, consumer }) {
+      const name = await topic()
+      await fill(kafka(), name, 5)
+      const instance = 'one'
+      const consumers = [consumer(name, { instance }), consumer(name, { instance })]
+      const seen = new Set<string | null>()
+      await until(async () => {
+        for (const each of consumers) {
+          try {
+            for (const { value } of await each.poll({ max: 1, waitMs: 100 })) seen.add(value)
+          } catch (error) {
+            if (!isInfraError(error, 'conflict')) throw error
+          }
+        }
+        return seen.size === 5
+      }, 'all messages were given')
     },
   },
   {
