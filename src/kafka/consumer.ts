@@ -76,7 +76,7 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
   readonly #given = new Map<string, TopicPartitionOffset>()
   /** By partition, the offset after the last message that the loop is done with. */
   readonly #done = new Map<string, TopicPartitionOffset>()
-  #polling = false
+  #polling: AbortController | undefined
   #iteration: AbortController | undefined
   #leaving: Promise<void> | undefined
 
@@ -154,11 +154,13 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
       if (!isInt32(max) || max === 0) throw invalid('max is not a whole number from 1')
       if (!isInt32(waitMs)) throw invalid('waitMs is not a whole number of milliseconds from 0')
       if (this.#leaving !== undefined) throw new DriverFailure({ kind: 'closed' })
-      if (this.#polling) throw invalid('another poll of this consumer is under way')
+      if (this.#polling !== undefined) throw invalid('another poll of this consumer is under way')
     } catch (error) {
       return this.calls.refuse('poll', error)
     }
-    this.#polling = true
+    this.#polling = new AbortController()
+    const { signal: leaving } = this.#polling
+    const signal = rest.signal === undefined ? leaving : AbortSignal.any([rest.signal, leaving])
     try {
       const request = { max, waitMs }
       const messages = await this.calls.run(
@@ -166,15 +168,18 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
         request,
         (request, attempt: Attempt) => this.driver.poll(request, attempt),
         // A timeout that cannot be stays as it is, to be refused.
-        { ...rest, timeoutMs: timeoutMs > 0 ? timeoutMs + waitMs : timeoutMs },
+        { ...rest, signal, timeoutMs: timeoutMs > 0 ? timeoutMs + waitMs : timeoutMs },
       )
       for (const message of messages) {
         this.#given.set(partitionOf(message), next(message))
         this.#received.add(message.topic)
       }
       return messages
+    } catch (error) {
+      if (leaving.aborted) throw this.calls.error(pollOperation, { kind: 'closed' })
+      throw error
     } finally {
-      this.#polling = false
+      this.#polling = undefined
     }
   }
 
@@ -229,8 +234,7 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
         options,
       )
     } catch (error) {
-      // The partitions are read again from what is committed, by whoever has them now.
-      if (isInfraError(error, 'conflict')) this.#given.clear()
+      if (isInfraError(error, 'conflict')) this.#forgetLost()
       throw error
     }
     for (const committed of offsets) {
@@ -238,6 +242,12 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
       const given = this.#given.get(key)
       if (given !== undefined && given.offset <= committed.offset) this.#given.delete(key)
     }
+  }
+
+  /** What others have now is read again, by them, from what is committed. Where that is not known: everything. */
+  #forgetLost(): void {
+    const kept = new Set(this.assigned?.map(partitionOf))
+    for (const key of this.#given.keys()) if (!kept.has(key)) this.#given.delete(key)
   }
 
   /**
@@ -322,7 +332,10 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
     )
   }
 
-  /** Ends the iteration, commits what its loop is done with, and leaves the group, so that others take over at once. */
+  /**
+   * Ends a poll (kind `closed`) and the iteration, commits what its loop is done with, and leaves the group, so that
+   * others take over at once. A static member over TCP keeps its place for its session instead, to come back to.
+   */
   override close(): Promise<void> {
     this.#leaving ??= this.#leave()
     return this.#leaving
@@ -330,6 +343,7 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
 
   async #leave(): Promise<void> {
     this.#iteration?.abort()
+    this.#polling?.abort()
     await this.#commitDone()
     await super.close()
   }

@@ -138,7 +138,7 @@ export interface ConsumerDriver extends Driver {
   commit(offsets: readonly TopicPartitionOffset[], attempt: Attempt): Promise<void>
   /** Of the assigned partitions. */
   lag(attempt: Attempt): Promise<readonly PartitionLag[]>
-  /** Leaves the group, so that others take over at once. */
+  /** Leaves the group, so that others take over at once; a static member may stay for its session. */
   close(): Promise<void>
 }
 

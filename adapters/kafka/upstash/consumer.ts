@@ -93,7 +93,8 @@ export class UpstashConsumer implements ConsumerDriver {
   }
 
   async commit(offsets: readonly TopicPartitionOffset[], attempt: Attempt): Promise<void> {
-    if (!this.#made) {
+    // A named instance may have been made by another process, or by the function's last invocation.
+    if (!this.#made && this.#setup.instance === undefined) {
       const detail = 'the consumer has not joined the group'
       throw new DriverFailure({ kind: 'conflict', outcome: 'not-applied', detail })
     }

@@ -258,6 +258,17 @@ export const lifecycle: KafkaCase[] = [
     },
   },
   {
+    name: 'close ends a poll that waits',
+    async run({ topic, consumer }) {
+      const reader = consumer(await topic())
+      await join(reader)
+      const polled = reader.poll({ waitMs: 14_000 })
+      const ended = rejects(polled, { kind: 'closed' })
+      await reader.close()
+      await ended
+    },
+  },
+  {
     name: 'a call whose signal has fired sends nothing',
     async run({ kafka, topic }) {
       const { producer } = kafka({ topic: await topic() })
