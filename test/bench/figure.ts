@@ -39,7 +39,7 @@ export interface Figure {
   readonly name: string
   /** What stands on the other side. */
   readonly bare: string
-  readonly unit: 'us' | 'ms' | 'requests' | 'modules' | 'KB gzip'
+  readonly unit: 'us' | 'ms' | 'requests' | 'modules' | 'KB gzip' | 'MB'
   readonly comparison: keyof typeof comparisons
   /** Without one the figure is only reported. */
   readonly target?: number

@@ -5,40 +5,43 @@ import { type Figure, inTurns } from './figure.ts'
 
 const run = promisify(execFile)
 
-export const figures: Figure[] = ['dualport', 'dualport/redis', 'dualport/health'].flatMap(
-  (entry): Figure[] => {
-    const name = `import.${entry.split('/').at(-1)}`
-    const bare = 'an empty module'
-    return [
-      {
-        name,
-        bare,
-        unit: 'ms',
-        comparison: 'difference',
-        target: 5,
-        async measure() {
-          build()
-          return inTurns(
-            40,
-            () => lifetime(`import '${entry}'`),
-            () => lifetime(''),
-          )
-        },
+export const figures: Figure[] = [
+  'dualport',
+  'dualport/redis',
+  'dualport/mongodb',
+  'dualport/health',
+].flatMap((entry): Figure[] => {
+  const name = `import.${entry.split('/').at(-1)}`
+  const bare = 'an empty module'
+  return [
+    {
+      name,
+      bare,
+      unit: 'ms',
+      comparison: 'difference',
+      target: 5,
+      async measure() {
+        build()
+        return inTurns(
+          40,
+          () => lifetime(`import '${entry}'`),
+          () => lifetime(''),
+        )
       },
-      {
-        name: `${name}.drivers`,
-        bare,
-        unit: 'modules',
-        comparison: 'total',
-        target: 0,
-        async measure() {
-          build()
-          return [{ dualport: await packageModules(`import '${entry}'`), bare: 0 }]
-        },
+    },
+    {
+      name: `${name}.drivers`,
+      bare,
+      unit: 'modules',
+      comparison: 'total',
+      target: 0,
+      async measure() {
+        build()
+        return [{ dualport: await packageModules(`import '${entry}'`), bare: 0 }]
       },
-    ]
-  },
-)
+    },
+  ]
+})
 
 /** Makes sure that what is imported is what the source says now. */
 export function build(): void {

@@ -10,6 +10,7 @@ import { figures as imports } from './import.ts'
 import { figures as kafka } from './kafka.ts'
 import { figures as keyvault } from './keyvault.ts'
 import { figures as lambda } from './lambda.ts'
+import { figures as mongodb } from './mongodb.ts'
 import { figures as pipeline } from './pipeline.ts'
 import { figures as redis } from './redis.ts'
 import { Stage } from './stage.ts'
@@ -21,6 +22,7 @@ const all = [
   ...pipeline,
   ...redis,
   ...kafka,
+  ...mongodb,
   ...keyvault,
   ...gateway,
   ...cache,

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type KafkaProcess, startKafka } from '../engines/kafka.ts'
+import { type MongodbProcess, startMongodb } from '../engines/mongodb.ts'
 import { type EngineProcess, freePort, startProcess, until } from '../engines/process.ts'
 import { type RedisProcess, startRedis } from '../engines/redis.ts'
 
@@ -7,8 +8,10 @@ import { type RedisProcess, startRedis } from '../engines/redis.ts'
 export class Stage {
   #redis: Promise<RedisProcess> | undefined
   #kafka: Promise<KafkaProcess> | undefined
+  #mongodb: Promise<MongodbProcess> | undefined
   #gateway: Promise<Gateway> | undefined
   #kafkaGateway: Promise<Gateway> | undefined
+  #mongodbGateway: Promise<Gateway> | undefined
 
   redis(): Promise<RedisProcess> {
     this.#redis ??= startRedis()
@@ -21,6 +24,12 @@ export class Stage {
     const kafka = await this.#kafka
     await kafka.createTopic(topic).catch(() => {})
     return kafka.brokers
+  }
+
+  /** A FerretDB. */
+  mongodb(): Promise<MongodbProcess> {
+    this.#mongodb ??= startMongodb()
+    return this.#mongodb
   }
 
   /** What `npm start` starts, over `redis()`. */
@@ -37,11 +46,21 @@ export class Stage {
     return this.#kafkaGateway
   }
 
+  /** The same over `mongodb()`. */
+  mongodbGateway(): Promise<Gateway> {
+    this.#mongodbGateway ??= this.mongodb().then(({ url }) =>
+      startGateway('mongodb/action/ping', [`MONGODB_URL=${url}`]),
+    )
+    return this.#mongodbGateway
+  }
+
   async stop(): Promise<void> {
     await (await this.#gateway)?.stop()
     await (await this.#kafkaGateway)?.stop()
+    await (await this.#mongodbGateway)?.stop()
     await (await this.#redis)?.stop()
     await (await this.#kafka)?.stop()
+    await (await this.#mongodb)?.stop()
   }
 }
 
