@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -75,7 +76,10 @@ export async function startProcess(
     get ended() {
       return ended
     },
-    pause: () => void child!.kill('SIGSTOP'),
+    pause() {
+      child!.kill('SIGSTOP')
+      waitUntilStopped(child!.pid!)
+    },
     resume: () => void child!.kill('SIGCONT'),
     kill,
     start,
@@ -127,4 +131,19 @@ export async function until(
     if (performance.now() > due) throw new Error(`the engine was not ready in ${timeoutMs} ms`)
     await new Promise((resolve) => setTimeout(resolve, 10))
   }
+}
+
+/** The signal takes effect a little later, thread by thread: until then there may still be an answer. */
+function waitUntilStopped(pid: number): void {
+  const tasks = `/proc/${pid}/task`
+  const isStopped = (task: string) => {
+    try {
+      return / [TtZX] /.test(readFileSync(`${tasks}/${task}/stat`, 'utf8').split(')').at(-1) ?? '')
+    } catch {
+      // It has ended.
+      return true
+    }
+  }
+  const due = performance.now() + 1000
+  while (existsSync(tasks) && performance.now() < due && !readdirSync(tasks).every(isStopped));
 }
