@@ -8,7 +8,9 @@ const run = promisify(execFile)
 export const figures: Figure[] = [
   'dualport',
   'dualport/redis',
+  'dualport/kafka',
   'dualport/mongodb',
+  'dualport/keyvault',
   'dualport/health',
 ].flatMap((entry): Figure[] => {
   const name = `import.${entry.split('/').at(-1)}`
