@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -8,6 +7,7 @@ import { mongodb } from '../../adapters/mongodb/mongodb.ts'
 import { createGateway } from '../../src/gateway/index.ts'
 import { MongoDB } from '../../src/mongodb/index.ts'
 import { engine } from '../engines/index.ts'
+import { ownDatabase } from './database.ts'
 
 /** A gateway over the shared engine for one test file, and a database of its own; `missing` says why there is none. */
 export async function gatewayOverMongodb(): Promise<{
@@ -19,7 +19,7 @@ export async function gatewayOverMongodb(): Promise<{
 }> {
   const server = await engine('mongodb')
   const token = 'token-of-the-tests'
-  const database = `dualport-${randomUUID()}`
+  const database = ownDatabase(server)
   if (server.missing !== undefined) return { url: '', token, database, missing: server.missing }
   const options = { logger: false, retry: false } as const
   const client = new MongoDB(mongodb({ url: server.url, database }), options)
