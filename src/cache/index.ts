@@ -1,4 +1,4 @@
-export { Cache, type CacheOptions, type Loaded } from './cache.ts'
+export { Cache, type CacheOptions } from './cache.ts'
 export type { Cached } from './memory.ts'
 export { RedisStore, type RedisStoreOptions } from './redis-store.ts'
 export { Sealer, type SealingKey } from './seal.ts'

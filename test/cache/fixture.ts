@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { onTestFinished, vi } from 'vitest'
-import { Cache, type CacheOptions, type Loaded, RedisStore, Sealer } from '../../src/cache/index.ts'
+import type { Loaded } from '../../src/cache/cache.ts'
+import { Cache, type CacheOptions, RedisStore, Sealer } from '../../src/cache/index.ts'
 import { type ErrorKind, InfraError, type MetricsSink } from '../../src/core/index.ts'
 import type { Redis } from '../../src/redis/index.ts'
 
