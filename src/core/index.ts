@@ -12,6 +12,7 @@ export {
   passing,
 } from './errors.ts'
 export { summarise } from './items.ts'
+export { known } from './options.ts'
 export {
   type CallOptions,
   CallPipeline,

@@ -26,6 +26,7 @@ export function summarise(
   return {
     kind: first.kind,
     retryable: first.retryable,
+    retryAfterMs: first.retryAfterMs,
     outcome: applied ? 'partial' : unknown ? 'unknown' : 'not-applied',
     detail: `${failed} of ${items.length} ${noun} failed, the first with ${first.code}`,
     items,

@@ -4,6 +4,7 @@ import {
   Client,
   type ClientOptions,
   DriverFailure,
+  known,
   type Operation,
   summarise,
 } from '../core/index.ts'
@@ -56,6 +57,7 @@ export class KafkaAdmin extends Client<AdminDriver> {
   /** In the order asked. @throws InfraError of kind `not-found` if one does not exist. */
   describeTopics(names: readonly string[], options?: CallOptions): Promise<TopicDescription[]> {
     try {
+      known(options)
       if (!this.#capabilities.describeTopics) throw unsupported('describe topics')
       if (!Array.isArray(names)) throw invalid('the names are not an array')
       names.forEach(checkTopic)
@@ -77,6 +79,7 @@ export class KafkaAdmin extends Client<AdminDriver> {
    */
   createTopics(topics: readonly NewTopic[], options?: CallOptions): Promise<void> {
     try {
+      known(options)
       if (!this.#capabilities.createTopics) throw unsupported('create topics')
       if (!Array.isArray(topics)) throw invalid('the topics are not an array')
       topics.forEach(checkNewTopic)
@@ -117,6 +120,7 @@ export class KafkaAdmin extends Client<AdminDriver> {
     options?: CallOptions,
   ): Promise<bigint[]> {
     try {
+      known(options)
       if (!this.#capabilities.offsets) throw unsupported('tell offsets')
       checkPartitions(partitions)
       const time = at instanceof Date ? at.getTime() : 0
@@ -141,6 +145,7 @@ export class KafkaAdmin extends Client<AdminDriver> {
     options?: CallOptions,
   ): Promise<(bigint | undefined)[]> {
     try {
+      known(options)
       if (!this.#capabilities.offsets) throw unsupported('tell offsets')
       if (!isName(group)) throw invalid('group is not 1 to 255 printable characters without spaces')
       checkPartitions(partitions)

@@ -5,6 +5,7 @@ import {
   type ClientOptions,
   DriverFailure,
   isInfraError,
+  known,
   type MetricsSink,
   type Operation,
 } from '../core/index.ts'
@@ -151,6 +152,7 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
   async poll(options: PollOptions = {}): Promise<KafkaMessage[]> {
     const { max = 500, waitMs = 1000, timeoutMs = this.calls.timeoutMs, ...rest } = options
     try {
+      known(rest)
       if (!isInt32(max) || max === 0) throw invalid('max is not a whole number from 1')
       if (!isInt32(waitMs)) throw invalid('waitMs is not a whole number of milliseconds from 0')
       if (this.#leaving !== undefined) throw new DriverFailure({ kind: 'closed' })
@@ -215,6 +217,7 @@ export class KafkaConsumer extends Client<ConsumerDriver> {
     options?: CallOptions,
   ): Promise<void> {
     try {
+      known(options)
       for (const { topic, partition, offset } of offsets) {
         checkTopic(topic)
         if (!isInt32(partition)) throw invalid('a partition is not a whole number from 0')

@@ -5,6 +5,7 @@ import {
   type ClientOptions,
   DriverFailure,
   type ItemResult,
+  known,
   type Operation,
   passing,
   summarise,
@@ -92,6 +93,7 @@ export class KafkaProducer extends Client<ProducerDriver> {
     if (Array.isArray(messages)) return this.#sendMany(messages, this.#sendAll, options)
     let record: ProducerRecord
     try {
+      known(options)
       record = recordOf(messages as OutgoingMessage, this.#topic, this.#capabilities)
     } catch (error) {
       return this.calls.refuse('send', error)
@@ -135,6 +137,7 @@ export class KafkaProducer extends Client<ProducerDriver> {
   ): Promise<T[]> {
     let records: ProducerRecord[]
     try {
+      known(options)
       records = messages.map((message) => recordOf(message, this.#topic, this.#capabilities))
     } catch (error) {
       return this.calls.refuse('send', error)

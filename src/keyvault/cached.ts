@@ -9,8 +9,8 @@ import {
   type SealingKey,
   type SharedOptions,
 } from '../cache/index.ts'
-import { type CallOptions, type Failure, InfraError, isInfraError } from '../core/index.ts'
-import { checkName, checkVersion, known, wholeNumber } from './arguments.ts'
+import { type CallOptions, type Failure, InfraError, isInfraError, known } from '../core/index.ts'
+import { checkName, checkVersion, wholeNumber } from './arguments.ts'
 import type {
   GetSecretOptions,
   GetSecretsOptions,

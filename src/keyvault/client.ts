@@ -5,6 +5,7 @@ import {
   Client,
   type ClientOptions,
   type InfraError,
+  known,
   type Operation,
 } from '../core/index.ts'
 import {
@@ -15,7 +16,6 @@ import {
   checkValue,
   checkVersion,
   invalid,
-  known,
   wholeNumber,
 } from './arguments.ts'
 import type {

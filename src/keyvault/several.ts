@@ -1,4 +1,4 @@
-import type { Failure, InfraError, ItemResult } from '../core/index.ts'
+import { type Failure, type InfraError, type ItemResult, summarise } from '../core/index.ts'
 
 /** @internal Runs a few at a time, in order, and gives the fate of each. `run` rejects with an `InfraError` only. */
 export async function settleAll<T, R>(
@@ -23,15 +23,5 @@ export async function settleAll<T, R>(
 
 /** @internal One failure for several reads, the first one's kind, if any failed. */
 export function failureOfReads(items: readonly ItemResult[]): Failure | undefined {
-  const failed = items.filter((item) => item.status === 'rejected')
-  const first = failed[0]?.reason
-  return (
-    first && {
-      kind: first.kind,
-      retryable: first.retryable,
-      retryAfterMs: first.retryAfterMs,
-      detail: `${failed.length} of ${items.length} secrets failed, the first with ${first.code}`,
-      items,
-    }
-  )
+  return summarise(items, 'secrets', () => false)
 }

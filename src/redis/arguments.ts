@@ -91,19 +91,3 @@ export function add(args: Arg[], input: unknown, letter: string, what: string): 
   }
   if (args.length === before) throw invalid(`${what} is empty`)
 }
-
-const callOptions = ['signal', 'timeoutMs', 'correlationId']
-
-/** @internal A misspelt option is an error, not a surprise. */
-export function known<O extends object>(options: O | undefined, ...names: string[]): O | undefined {
-  if (options === undefined) return undefined
-  if (typeof options !== 'object' || options === null)
-    throw invalid('the options are not an object')
-  for (const name of Object.keys(options)) {
-    if (!callOptions.includes(name) && !names.includes(name)) {
-      // The name is the programmer's, not data; still, it could be a pasted value.
-      throw invalid(/^[A-Za-z]{1,32}$/.test(name) ? `unknown option ${name}` : 'an unknown option')
-    }
-  }
-  return options
-}

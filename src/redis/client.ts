@@ -5,9 +5,10 @@ import {
   type ClientOptions,
   DriverFailure,
   type ItemResult,
+  known,
   type Operation,
 } from '../core/index.ts'
-import { invalid, known } from './arguments.ts'
+import { invalid } from './arguments.ts'
 import { Batch, type BatchOf, type Make, type Result, type Runner } from './batch.ts'
 import {
   type CommandOptions,

@@ -1,5 +1,6 @@
 import type { CallOptions, Operation } from '../core/index.ts'
-import { add, invalid, known, one } from './arguments.ts'
+import { known } from '../core/index.ts'
+import { add, invalid, one } from './arguments.ts'
 import { isBlocking, refuseConnectionState } from './connection-state.ts'
 import type { Arg, Command, Reply } from './driver.ts'
 import { decode } from './replies.ts'

@@ -150,6 +150,7 @@ export const consuming: KafkaCase[] = [
         { waitMs: -1 },
         { waitMs: Number.NaN },
         { timeoutMs: 0 },
+        not<object>({ waitMS: 1 }),
       ]) {
         await rejects(reader.poll(options), invalid, JSON.stringify(options))
       }

@@ -246,6 +246,17 @@ export const producing: KafkaCase[] = [
     },
   },
   {
+    name: 'an option that is not known is refused before anything is sent',
+    async run({ kafka, topic }) {
+      const { producer } = kafka({ topic: await topic() })
+      const options = not<object>({ timeoutMS: 1 })
+      await rejects(producer.send({ value: 'a' }, options), invalid)
+      await rejects(producer.send([{ value: 'a' }], options), invalid)
+      await rejects(producer.sendSettled([{ value: 'a' }], options), invalid)
+      equal((await producer.send({ value: 'after' })).offset, 0n)
+    },
+  },
+  {
     name: 'malformed headers are refused before anything is sent',
     needs: ['headers'],
     async run({ kafka, topic }) {

@@ -1,51 +1,13 @@
-import {
-  type Instrument,
-  type Logger,
-  type MetricsSink,
-  type OperationRecord,
-  withContext,
-} from '../../core/index.ts'
+import { withContext } from '../../core/index.ts'
 import { equal, ok, rejects } from '../assert.ts'
+import { collectLines, collectMetrics, type Line } from '../collect.ts'
 import type { RedisCase } from './fixture.ts'
-
-interface Line {
-  readonly level: string
-  readonly message: string
-  readonly record: OperationRecord
-}
-
-function collector(): { lines: Line[]; logger: Logger } {
-  const lines: Line[] = []
-  const at = (level: string) => (record: object, message: string) => {
-    lines.push({ level, message, record: record as OperationRecord })
-  }
-  return {
-    lines,
-    logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') },
-  }
-}
-
-interface Observation extends Instrument {
-  readonly type: string
-  readonly value: number
-}
-
-function collectingSink(): { observed: Observation[]; metrics: MetricsSink } {
-  const observed: Observation[] = []
-  const of = (type: string) => (instrument: Instrument) => (value: number) => {
-    observed.push({ type, ...instrument, value })
-  }
-  return {
-    observed,
-    metrics: { histogram: of('histogram'), counter: of('counter'), gauge: of('gauge') },
-  }
-}
 
 export const telemetry: readonly RedisCase[] = [
   {
     name: 'a failure is logged with all that helps to find it',
     async run({ create, key }) {
-      const { lines, logger } = collector()
+      const { lines, logger } = collectLines()
       const redis = create({ logger })
       await redis.set(key(), 'text')
       equal(lines, [], 'the lines of a success')
@@ -73,7 +35,7 @@ export const telemetry: readonly RedisCase[] = [
   {
     name: 'input that is refused is logged, too',
     async run({ create }) {
-      const { lines, logger } = collector()
+      const { lines, logger } = collectLines()
       await rejects(create({ logger }).get(''), { kind: 'invalid' })
       equal(lines.length, 1)
       equal(lines[0]?.record.operation, 'get')
@@ -83,7 +45,7 @@ export const telemetry: readonly RedisCase[] = [
   {
     name: 'successes are logged on request',
     async run({ create, key }) {
-      const { lines, logger } = collector()
+      const { lines, logger } = collectLines()
       const redis = create({ logger, logSuccess: true })
       await redis.get(key(), { correlationId: 'request-8' })
       await redis.pipeline().get(key()).get(key()).exec()
@@ -105,7 +67,7 @@ export const telemetry: readonly RedisCase[] = [
   {
     name: 'the correlation ID of the context reaches the log, and the call’s own comes first',
     async run({ create, key }) {
-      const { lines, logger } = collector()
+      const { lines, logger } = collectLines()
       const redis = create({ logger, logSuccess: true })
       await withContext({ correlationId: 'outer' }, async () => {
         await redis.get(key())
@@ -123,7 +85,7 @@ export const telemetry: readonly RedisCase[] = [
   {
     name: 'calls of one tick keep their own correlation IDs',
     async run({ create, key }) {
-      const { lines, logger } = collector()
+      const { lines, logger } = collectLines()
       const redis = create({ logger, logSuccess: true })
       const ids = Array.from({ length: 20 }, (_, i) => `request-${i}`)
       await Promise.all(
@@ -147,7 +109,7 @@ export const telemetry: readonly RedisCase[] = [
   {
     name: 'each command’s duration is observed in seconds, each failure counted by its code',
     async run({ create, key }) {
-      const { observed, metrics } = collectingSink()
+      const { observed, metrics } = collectMetrics()
       const redis = create({ metrics })
       await redis.set(key(), 'text')
       await redis.get(key())
