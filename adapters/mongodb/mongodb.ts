@@ -6,7 +6,7 @@ import type {
   MongoClient,
   ObjectId,
 } from 'mongodb'
-import { type Attempt, DriverFailure, type Failure } from '../../src/core/index.ts'
+import { type Attempt, DriverFailure, type Failure, type Pool } from '../../src/core/index.ts'
 import {
   type CursorOperation,
   classifyServerError,
@@ -15,7 +15,6 @@ import {
   type OperationName,
   type OperationOf,
   type Page,
-  type Pool,
   type ReplyOf,
   type ServerTransaction,
 } from '../../src/mongodb/index.ts'

@@ -200,6 +200,7 @@ export class Call<R, T> implements Timed, CallRecord {
       (this.operation.idempotent || outcome === 'not-applied') &&
       this.attempts <= pipeline.retry.retries &&
       !this.operation.probe &&
+      !this.operation.once &&
       !pipeline.closed
     ) {
       const wait = Math.max(

@@ -1,3 +1,4 @@
+export { detachedAttempt, stepOf } from './attempt.ts'
 export { Client } from './client.ts'
 export { type Context, currentContext, withContext } from './context.ts'
 export { type Attempt, type Driver, DriverFailure } from './driver.ts'
@@ -20,6 +21,7 @@ export {
   type MetricNames,
   type Operation,
 } from './pipeline.ts'
+export { type Pool, type PoolFigures, watchPool } from './pool.ts'
 export type { BreakerOptions, RetryOptions } from './resilience.ts'
 export {
   type Instrument,

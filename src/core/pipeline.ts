@@ -52,6 +52,8 @@ export interface Operation<T = unknown> {
   readonly decode?: ((reply: never) => T) | undefined
   /** Goes out although the circuit is open: a health check is how one learns that the server is back. */
   readonly probe?: boolean | undefined
+  /** Never retried by itself: it is part of something larger, a transaction, that may be run again as a whole. */
+  readonly once?: boolean | undefined
 }
 
 /** Metric names of one backend: `redis_operation_duration_seconds{command}`. */

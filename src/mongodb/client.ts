@@ -7,12 +7,14 @@ import {
   DriverFailure,
   isInfraError,
   type Operation,
+  type PoolFigures,
+  watchPool,
   withContext,
 } from '../core/index.ts'
 import { fullJitter } from '../core/resilience.ts'
 import { Collection } from './collection.ts'
 import { Checker, invalid } from './documents.ts'
-import type { MongoCapabilities, MongoDriver, PoolFigures, ServerTransaction } from './driver.ts'
+import type { MongoCapabilities, MongoDriver, ServerTransaction } from './driver.ts'
 import { hasLabel } from './errors.ts'
 import { type OperatorPolicy, Operators } from './operators.ts'
 import type { Scope } from './scope.ts'
@@ -58,7 +60,10 @@ export class MongoDB<Allowed extends string = never> extends Client<MongoDriver>
       if (await driver.isWritable(attempt)) return
       throw new DriverFailure({ kind: 'unavailable', detail: 'the server does not take writes' })
     }
-    if (options.metrics !== undefined) this.#watchPool(options.metrics)
+    const { pool } = driver
+    if (pool !== undefined && options.metrics !== undefined) {
+      watchPool('mongodb', pool, options.metrics)
+    }
   }
 
   /** What this adapter can do. */
@@ -153,25 +158,6 @@ export class MongoDB<Allowed extends string = never> extends Client<MongoDriver>
   /** How the connections are used at this moment; `undefined` for adapters that hold none. */
   pool(): PoolFigures | undefined {
     return this.driver.pool?.figures
-  }
-
-  /** `mongodb_pool_connections{state}`, after every change. */
-  #watchPool(sink: NonNullable<ClientOptions['metrics']>): void {
-    const { pool } = this.driver
-    if (pool === undefined) return
-    const gauge = (state: string) =>
-      sink.gauge({
-        name: 'mongodb_pool_connections',
-        help: 'connections that are open and in use, and operations that wait for one',
-        labels: { state },
-      })
-    const [open, inUse, waiting] = [gauge('open'), gauge('in_use'), gauge('waiting')]
-    pool.onChange = () => {
-      const { figures } = pool
-      open(figures.open)
-      inUse(figures.inUse)
-      waiting(figures.waiting)
-    }
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Attempt, Driver } from '../core/index.ts'
+import type { Attempt, Driver, Pool } from '../core/index.ts'
 import type { Collation, Document, Hint, Pipeline } from './types.ts'
 
 /*
@@ -247,22 +247,6 @@ export interface MongoCapabilities {
   readonly cancel: boolean
   /** The largest document, in bytes of BSON. */
   readonly maxDocumentBytes: number
-}
-
-/** How the connections of an adapter are used at this moment. */
-export interface PoolFigures {
-  /** Connections that are established, in use or not. */
-  readonly open: number
-  readonly inUse: number
-  /** Operations that wait for a connection, or for a server to be found. */
-  readonly waiting: number
-}
-
-/** The connections of an adapter that holds any. */
-export interface Pool {
-  readonly figures: PoolFigures
-  /** Called after every change of the figures, if it is set. */
-  onChange: (() => void) | undefined
 }
 
 /** The seam that MongoDB adapters implement. */

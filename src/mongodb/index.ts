@@ -31,8 +31,6 @@ export type {
   OperationOf,
   Operations,
   Page,
-  Pool,
-  PoolFigures,
   ReplyOf,
   ServerCursor,
   ServerTransaction,

@@ -6,8 +6,8 @@ import {
   encodeRecord,
   offsetOf,
   parseJson,
-  toBase64,
 } from '../../adapters/kafka/rest/codec.ts'
+import { toBase64 } from '../../src/core/base64.ts'
 import { DriverFailure } from '../../src/core/index.ts'
 import type { Header } from '../../src/kafka/index.ts'
 

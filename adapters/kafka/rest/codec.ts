@@ -1,3 +1,4 @@
+import { fromBase64, toBase64 } from '../../../src/core/base64.ts'
 import { DriverFailure } from '../../../src/core/index.ts'
 import {
   type Header,
@@ -52,32 +53,11 @@ export function notKafka(): DriverFailure {
 
 // Base64 -------------------------------------------------------------------------------------------
 
-// Node's Buffer is several times faster; workerd has it only with nodejs_compat.
-const NodeBuffer = globalThis.Buffer as typeof globalThis.Buffer | undefined
-
-export function toBase64(bytes: Uint8Array): string {
-  if (NodeBuffer !== undefined) {
-    return NodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64')
-  }
-  let text = ''
-  // As many arguments as every engine takes.
-  for (let at = 0; at < bytes.length; at += 8192) {
-    text += String.fromCharCode(...bytes.subarray(at, at + 8192))
-  }
-  return btoa(text)
-}
-
-/** @throws DriverFailure for what is not base64: Buffer would skip it, and change the bytes. */
-function fromBase64(text: unknown): Uint8Array {
-  if (typeof text !== 'string' || text.length % 4 !== 0 || !/^[A-Za-z\d+/]*={0,2}$/.test(text)) {
-    throw notKafka()
-  }
-  if (NodeBuffer !== undefined) return new Uint8Array(NodeBuffer.from(text, 'base64'))
-  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0))
-}
-
 function bytesOf(text: unknown): Uint8Array | null {
-  return text === null || text === undefined ? null : fromBase64(text)
+  if (text === null || text === undefined) return null
+  const bytes = fromBase64(text)
+  if (bytes === undefined) throw notKafka()
+  return bytes
 }
 
 // Records ------------------------------------------------------------------------------------------

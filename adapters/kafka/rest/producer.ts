@@ -1,3 +1,4 @@
+import { toBase64 } from '../../../src/core/base64.ts'
 import { type Attempt, DriverFailure } from '../../../src/core/index.ts'
 import {
   type ProduceBatch,
@@ -8,7 +9,7 @@ import {
   type RecordMetadata,
 } from '../../../src/kafka/index.ts'
 import { type Answer, binary, classify, pathOf, type RestApi, signalOf } from './api.ts'
-import { arrayOf, encodeRecord, int32Of, notKafka, offsetOf, toBase64 } from './codec.ts'
+import { arrayOf, encodeRecord, int32Of, notKafka, offsetOf } from './codec.ts'
 import type { Dialect } from './dialects.ts'
 import { itemError, RestError, unsupported } from './errors.ts'
 

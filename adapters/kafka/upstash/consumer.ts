@@ -1,4 +1,4 @@
-import { type Attempt, DriverFailure } from '../../../src/core/index.ts'
+import { type Attempt, DriverFailure, detachedAttempt } from '../../../src/core/index.ts'
 import {
   type ConsumerDriver,
   type ConsumerSetup,
@@ -128,16 +128,7 @@ export class UpstashConsumer implements ConsumerDriver {
 
   async close(): Promise<void> {
     if (!this.#made) return
-    const now = performance.now()
-    const leaving: Attempt = {
-      operation: 'close',
-      due: now + 3000,
-      context: undefined,
-      correlationId: undefined,
-      over: false,
-      sent: false,
-      onCancel: undefined,
-    }
+    const leaving = detachedAttempt('close', 3000)
     // The server forgets an instance that nobody asks for by itself.
     await Promise.race([this.#leave(leaving), new Promise((resolve) => setTimeout(resolve, 3000))])
   }

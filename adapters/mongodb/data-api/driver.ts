@@ -5,7 +5,13 @@ import {
   fetchFailure,
   HttpEndpoint,
 } from '../../../src/core/http.ts'
-import { type Attempt, DriverFailure, type Failure, InfraError } from '../../../src/core/index.ts'
+import {
+  type Attempt,
+  DriverFailure,
+  detachedAttempt,
+  type Failure,
+  InfraError,
+} from '../../../src/core/index.ts'
 import { type BsonValues, type Ejson, EjsonError, ejsonWith } from '../../../src/mongodb/ejson.ts'
 import {
   type CursorOperation,
@@ -175,15 +181,7 @@ export class DataApiDriver implements MongoDriver {
 
   /** Frees a cursor that nobody reads any more. Nobody waits for it: the server's own limit frees it otherwise. */
   #abandon(cursor: string): void {
-    const now: Attempt = {
-      operation: 'closeCursor',
-      due: performance.now() + 1000,
-      context: undefined,
-      correlationId: undefined,
-      over: false,
-      sent: false,
-      onCancel: undefined,
-    }
+    const now = detachedAttempt('closeCursor', 1000)
     this.#action('closeCursor', { cursor }, now).catch(() => {})
   }
 
