@@ -147,9 +147,45 @@ const special: Readonly<Record<string, Texts>> = {
     'An argument is malformed, the key holds another kind of value (WRONGTYPE), the keys of one command are in different slots of a cluster (CROSSSLOT), or the server found an error in the command.',
     'Correct the call. On a cluster give keys that belong together a common {hash tag}.',
   ],
+  SCYLLADB_NOT_FOUND: [
+    'There is no such keyspace, table, column or type, or there is no row where one was asked for.',
+    'Create it first, or ask for rows that need not be there. A statement prepared before a change of the schema is prepared again by itself.',
+  ],
+  SCYLLADB_CONFLICT: [
+    'It exists already. A lightweight transaction that is not applied is no error: `applied` says so.',
+    'Create it with IF NOT EXISTS.',
+  ],
+  SCYLLADB_INVALID: [
+    'A statement, a parameter or an option is malformed, a paging state is not one of this query, or a batch is larger than the server takes.',
+    'Correct the call; repeating it gives the same error.',
+  ],
+  SCYLLADB_UNAVAILABLE: [
+    'No host answered, or fewer replicas than the consistency level asks for are up.',
+    'See that the hosts of the local data centre run. Repeat a write only if `outcome` is `not-applied`.',
+  ],
   SERVER_CONFIG: [
     'The server of `dualport/node` cannot listen at this host and port; `cause` is Node’s own error.',
     'Take another port or stop the program that has it; the host must be an address of this machine.',
+  ],
+  SQL_NOT_FOUND: [
+    'There is no such table, column, procedure or database, or no row where `one` asks for it.',
+    'Create it first, or ask by `maybeOne`, which gives null.',
+  ],
+  SQL_CONFLICT: [
+    'A unique or foreign key does not allow it (the message names the key, never the value), or the statement was the victim of a deadlock, which undid its whole transaction.',
+    'Choose another value or read the state again. After a deadlock, `retryable`, run the transaction again: `transaction(work, { retries })` does.',
+  ],
+  SQL_INVALID: [
+    'The statement has an error, a value does not fit its column or breaks a check or NOT NULL, or what was to be sent was refused here: values inside of quotes, placeholders of one’s own, undefined.',
+    'Correct the call; repeating it gives the same error.',
+  ],
+  SQL_TIMEOUT: [
+    'No answer came by the deadline, no connection of the pool was free in time, or a lock was not free in time. The statement was stopped at the server.',
+    'The message says which. Look for long transactions before making the pool larger. A write whose `outcome` is `unknown` may have been applied.',
+  ],
+  SQL_CLOSED: [
+    'The client has been closed, or the transaction is over: a statement of it was stopped, or the server has undone it.',
+    'Close a client when the process ends, not when a request does. Run the transaction again as a whole.',
   ],
 }
 
@@ -164,7 +200,9 @@ const components: Readonly<Record<string, readonly ErrorKind[]>> = {
   keyvault: Object.keys(byKind) as ErrorKind[],
   mongodb: Object.keys(byKind) as ErrorKind[],
   redis: Object.keys(byKind) as ErrorKind[],
+  scylladb: Object.keys(byKind) as ErrorKind[],
   server: ['config'],
+  sql: Object.keys(byKind) as ErrorKind[],
 }
 
 /** Every code that an `InfraError` can have, with what it means and what to do. */
