@@ -1,7 +1,13 @@
 import { getEventListeners, once } from 'node:events'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { describe, expect, test, vi } from 'vitest'
-import { DriverFailure, isInfraError, withContext } from '../../src/core/index.ts'
+import {
+  type Attempt,
+  DriverFailure,
+  isInfraError,
+  stepOf,
+  withContext,
+} from '../../src/core/index.ts'
 import { append, fail, never, overwrite, read, reply, scripted } from './scripted.ts'
 
 const cut = { kind: 'unavailable' } as const
@@ -141,6 +147,13 @@ describe('retry', () => {
     expect(attempts).toHaveLength(1)
   })
 
+  test('what is part of something larger is not repeated alone, and may be as a whole', async () => {
+    const { run, attempts } = scripted([fail(refused), reply('done')])
+    const failed = run({ ...append, once: true })
+    await expect(failed).rejects.toMatchObject({ retryable: true, outcome: 'not-applied' })
+    expect(attempts).toHaveLength(1)
+  })
+
   test('a hint beyond the deadline fails at once, and is passed on', async () => {
     const { run, attempts } = scripted([fail({ kind: 'throttled', retryAfterMs: 60_000 })])
     await expect(run(read)).rejects.toMatchObject({ kind: 'throttled', retryAfterMs: 60_000 })
@@ -194,6 +207,22 @@ describe('cancellation', () => {
     const { signal } = new AbortController()
     await Promise.all(Array.from({ length: 20 }, () => run(read, { signal })))
     expect(getEventListeners(signal, 'abort')).toHaveLength(0)
+  })
+})
+
+describe('an attempt of several steps', () => {
+  test('is over for all of them at once, and what a step has sent is not said of the whole', async () => {
+    const steps: Attempt[] = []
+    const { run } = scripted([
+      (attempt) => {
+        const step = stepOf(attempt)
+        step.sent = true
+        step.onCancel = () => void steps.push(step)
+        return new Promise(() => {})
+      },
+    ])
+    await expect(run(append, { timeoutMs: 20 })).rejects.toMatchObject({ outcome: 'not-applied' })
+    expect(steps.map(({ over }) => over)).toEqual([true])
   })
 })
 
