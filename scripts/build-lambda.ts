@@ -4,7 +4,7 @@
  * none; `npm run build:lambda -- redis/ioredis redis/rest` names them instead.
  */
 import { existsSync, writeFileSync } from 'node:fs'
-import { dirname, relative, resolve } from 'node:path'
+import { basename, dirname, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build, type Plugin } from 'esbuild'
 import { zipSync } from 'fflate'
@@ -34,11 +34,18 @@ export async function bundleLambda(entry: URL, adapters: readonly string[]): Pro
   return outputFiles[0]?.text ?? ''
 }
 
-/** Of our adapters takes the named ones alone, and with them their drivers. */
+/** Of our adapters takes the named ones alone, with their drivers, and of the portable clients those that they serve. */
 function only(adapters: readonly string[]): Plugin {
+  const carried = new Set(adapters.flatMap(backendsOf))
   return {
     name: 'only',
     setup({ onLoad }) {
+      const config = new RegExp(`[\\\\/]src[\\\\/]config[\\\\/](${backends.join('|')})\\.ts$`)
+      onLoad({ filter: config }, async ({ path }) => {
+        const name = basename(path, '.ts')
+        if (carried.has(name)) return undefined
+        return { contents: await absentBackend(name), resolveDir: dirname(path), loader: 'ts' }
+      })
       onLoad({ filter: /[\\/]adapters[\\/]\w+[\\/][\w-]+([\\/]optional)?\.ts$/ }, ({ path }) => {
         const adapter = relative(resolve(root, 'adapters'), path)
           .replaceAll('\\', '/')
@@ -48,6 +55,38 @@ function only(adapters: readonly string[]): Plugin {
       })
     },
   }
+}
+
+const backends = ['redis', 'kafka', 'mongodb', 'keyvault', 'mysql', 'sqlserver', 'scylladb']
+
+/** What the adapter is for, as the configuration names it: `sql/mysql2` is for `mysql`. */
+function backendsOf(adapter: string): readonly string[] {
+  const [component, name] = adapter.split('/') as [string, string]
+  if (component !== 'sql') return [component]
+  if (name === 'memory') return ['mysql', 'sqlserver']
+  return name === 'mysql2' || name === 'planetscale' ? ['mysql'] : ['sqlserver']
+}
+
+/** Says, to whoever configures it all the same, that the zip must be built for it. */
+async function absentBackend(name: string): Promise<string> {
+  const module = (await import(`../src/config/${name}.ts`)) as Record<
+    string,
+    (adapters: object) => { readonly [part: string]: unknown }
+  >
+  const { variables, ambient, fields } = module[`${name}Backend`]?.({}) ?? {}
+  const [[first]] = Object.values(variables as object) as [[string]]
+  return `
+    export function ${name}Backend() {
+      return {
+        ...${JSON.stringify({ variables, ambient, fields })},
+        componentType: 'component',
+        embedded: undefined,
+        configure(settings, problems) {
+          problems.add('${first}', 'build the zip with it set; this one carries no client of ${name}')
+        },
+      }
+    }
+  `
 }
 
 function absent(adapter: string): string {
@@ -78,9 +117,12 @@ export function zip(code: string): Uint8Array {
 
 /** What `process.env` configures. */
 function configured(): string[] {
-  const backends = Object.entries(createInfrastructure(process.env).describe())
-  if (backends.length === 0) return ['redis/ioredis']
-  return backends.map(([name, { adapter }]) => `${name}/${adapter}`)
+  const described = Object.entries(createInfrastructure(process.env).describe())
+  if (described.length === 0) return ['redis/ioredis']
+  return described.map(([name, { adapter }]) => {
+    const component = name === 'mysql' || name === 'sqlserver' ? 'sql' : name
+    return `${component}/${adapter}`
+  })
 }
 
 async function main(named: readonly string[]): Promise<void> {
