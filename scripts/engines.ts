@@ -1,7 +1,9 @@
 /**
- * `npx node scripts/engines.ts`: fetches what the tests would otherwise fetch when they first need it, Kafka's
- * jars and a FerretDB, into the user's cache directory. What is missing then is said again by the tests.
+ * `npx node scripts/engines.ts`: fetches what the tests would otherwise fetch when they first need it, the
+ * jars of Kafka and Cassandra and a FerretDB, into the user's cache directory. What is missing then is said
+ * again by the tests.
  */
+import { cassandraJars } from '../test/engines/cassandra.ts'
 import { ferretdb } from '../test/engines/ferretdb.ts'
 import { kafkaJars } from '../test/engines/kafka.ts'
 import { EngineMissing } from '../test/engines/process.ts'
@@ -17,4 +19,8 @@ async function prepare(name: string, fetch: () => Promise<string>): Promise<void
   }
 }
 
-await Promise.all([prepare('kafka', kafkaJars), prepare('ferretdb', ferretdb)])
+await Promise.all([
+  // One after the other: they fill the same repository.
+  prepare('kafka', kafkaJars).then(() => prepare('cassandra', cassandraJars)),
+  prepare('ferretdb', ferretdb),
+])

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, readlink, rename, rm, symlink } from 'node:fs
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { EngineMissing } from './process.ts'
 
@@ -101,4 +102,13 @@ export async function tool(
     if (code === 'ENOENT') throw new EngineMissing(`${command} is not installed`)
     throw new EngineMissing(`${command} ${args[0]} failed\n${stdout ?? ''}${stderr ?? ''}`.trim())
   }
+}
+
+/** The directory of the jars that a recipe's pom.xml names, and of those that they need. */
+export async function mavenJars(recipe: URL): Promise<string> {
+  return downloaded(recipe, async (directory) => {
+    const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
+    const args = ['--quiet', '--batch-mode', copy, `-DoutputDirectory=${directory}`]
+    await tool('mvn', args, { cwd: fileURLToPath(recipe) })
+  })
 }

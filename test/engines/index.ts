@@ -18,6 +18,15 @@ const engines = {
   mongodb: async () => (await import('./mongodb.ts')).mongodbAt(await shared('mongodb')),
   /** A FerretDB that may be paused, killed and started again: always a process of our own. */
   'mongodb-process': async () => (await import('./mongodb.ts')).startMongodb(),
+  /** Any MySQL: MYSQL_URL, or one MariaDB that all test files share. Use a database of your own: `ownDatabase`. */
+  mysql: async () => (await import('./mariadb.ts')).mysqlAt(await shared('mysql')),
+  /** A MariaDB that may be paused, killed and started again: always a process of our own. */
+  'mysql-process': async () => (await import('./mariadb.ts')).startMysql(),
+  /** Any Cassandra: SCYLLADB_HOSTS, or one node that all test files share. Use a keyspace of your own: `ownKeyspace`. */
+  cassandra: async () =>
+    (await import('./cassandra.ts')).cassandraAt((await shared('cassandra')).split(',')),
+  /** A Cassandra that may be paused, killed and started again: always a process of our own, ready after 5 s. */
+  'cassandra-process': async () => (await import('./cassandra.ts')).startCassandra(),
 }
 
 type Engines = typeof engines

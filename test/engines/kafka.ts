@@ -1,10 +1,9 @@
 import { execFile } from 'node:child_process'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Admin, ListOffsetTimestamps } from '@platformatic/kafka'
-import { downloaded, tool } from './download.ts'
+import { mavenJars } from './download.ts'
 import { type EngineProcess, freePort, startProcess, until } from './process.ts'
 
 export interface KafkaServer {
@@ -75,12 +74,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaProce
 
 /** The directory of Kafka's jars. */
 export async function kafkaJars(): Promise<string> {
-  const recipe = new URL('kafka/', import.meta.url)
-  return downloaded(recipe, async (directory) => {
-    const copy = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies'
-    const args = ['--quiet', '--batch-mode', copy, `-DoutputDirectory=${directory}`]
-    await tool('mvn', args, { cwd: fileURLToPath(recipe) })
-  })
+  return mavenJars(new URL('kafka/', import.meta.url))
 }
 
 function kafkaProcess(port: number, server: EngineProcess, connect: () => Admin): KafkaProcess {

@@ -19,6 +19,16 @@ const starters = {
     const { url, stop } = await mongodbServer()
     return { address: url, stop }
   },
+  mysql: async () => {
+    const { mysqlServer } = await import('./mariadb.ts')
+    const { url, stop } = await mysqlServer()
+    return { address: url, stop }
+  },
+  cassandra: async () => {
+    const { cassandraServer } = await import('./cassandra.ts')
+    const { hosts, stop } = await cassandraServer()
+    return { address: hosts.join(), stop }
+  },
 }
 
 export type SharedEngine = keyof typeof starters
