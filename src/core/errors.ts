@@ -76,6 +76,7 @@ export class InfraError extends Error {
   readonly outcome: Outcome
   /** Milliseconds that the server asked to wait for, if it did. */
   readonly retryAfterMs: number | undefined
+  readonly #detail: string | undefined
   readonly #items: readonly ItemResult[] | undefined
   readonly #native: unknown
 
@@ -101,8 +102,14 @@ export class InfraError extends Error {
     this.retryable = init.retryable ?? passing.has(init.kind)
     this.outcome = outcome
     this.retryAfterMs = init.retryAfterMs
+    this.#detail = init.detail
     this.#items = init.items
     this.#native = init.native
+  }
+
+  /** What the message says of the failure, without what failed and what it left behind. */
+  get detail(): string | undefined {
+    return this.#detail
   }
 
   /** Per item, for what may apply in part. A getter, so that the values in it are never printed with the error. */

@@ -54,6 +54,8 @@ export interface Operation<T = unknown> {
   readonly probe?: boolean | undefined
   /** Never retried by itself: it is part of something larger, a transaction, that may be run again as a whole. */
   readonly once?: boolean | undefined
+  /** What its metrics are told apart by. One of a few. Default: its name. */
+  readonly label?: string | undefined
 }
 
 /** Metric names of one backend: `redis_operation_duration_seconds{command}`. */
@@ -179,12 +181,12 @@ export class CallPipeline {
   }
 
   /** Rejects a call that never starts, because its input is wrong. Counted and logged like any other. */
-  refuse(operation: string, error: unknown): Promise<never> {
-    return Promise.reject(this.refusal(operation, error))
+  refuse(operation: string, error: unknown, label?: string): Promise<never> {
+    return Promise.reject(this.refusal(operation, error, label))
   }
 
   /** The error of `refuse`, for where it is thrown. */
-  refusal(operation: string, error: unknown): InfraError {
+  refusal(operation: string, error: unknown, label?: string): InfraError {
     const failure: Failure =
       error instanceof DriverFailure
         ? error.failure
@@ -192,7 +194,7 @@ export class CallPipeline {
     const refused = this.error({ name: operation }, failure, error)
     this.record(
       {
-        operation: { name: operation, write: false, idempotent: true },
+        operation: { name: operation, write: false, idempotent: true, label },
         startedAt: performance.now(),
         attempts: 0,
         correlationId: currentContext()?.correlationId,
@@ -230,10 +232,10 @@ export class CallPipeline {
   /** Metrics and log of one finished operation. A sink or logger that throws does not fail the call. */
   record(call: CallRecord, error: InfraError | undefined): void {
     try {
-      const name = call.operation.name
+      const { name, label = name } = call.operation
       const elapsedMs = performance.now() - call.startedAt
-      this.#recorder(name)?.(elapsedMs / 1000)
-      if (error !== undefined) this.#recorder(name, error.code)?.(1)
+      this.#recorder(label)?.(elapsedMs / 1000)
+      if (error !== undefined) this.#recorder(label, error.code)?.(1)
       if (this.logger !== undefined && (error !== undefined || this.logSuccess)) {
         this.#log(this.logger, call, elapsedMs, error)
       }
@@ -264,15 +266,15 @@ export class CallPipeline {
     logger.warn(record, 'operation_failed')
   }
 
-  /** Of the durations of an operation, or of its errors of one code. */
-  #recorder(name: string, code?: string): ((value: number) => void) | undefined {
+  /** Of the durations of the operations of a label, or of their errors of one code. */
+  #recorder(label: string, code?: string): ((value: number) => void) | undefined {
     const sink = this.#metrics
     if (sink === undefined) return undefined
-    const key = code === undefined ? name : `${name} ${code}`
+    const key = code === undefined ? label : `${label} ${code}`
     let recorder = this.#recorders.get(key)
     if (recorder === undefined) {
       const { component } = this
-      const labels = { [this.#names.label]: name }
+      const labels = { [this.#names.label]: label }
       recorder =
         code === undefined
           ? sink.histogram({
