@@ -4,6 +4,7 @@ import {
   type CallOptions,
   Client,
   type ClientOptions,
+  currentContext,
   DriverFailure,
   detachedAttempt,
   isInfraError,
@@ -26,8 +27,8 @@ import type {
   Statement,
   TransactionSettings,
 } from './driver.ts'
-import { type BatchResult, batchResult, Queries } from './queries.ts'
-import type { Scope } from './scope.ts'
+import { type BatchResult, batchResult, commits, Queries } from './queries.ts'
+import { orFree, type Scope } from './scope.ts'
 import { type Fragment, type RawStatement, statementOf, Writer } from './statement.ts'
 import { Lane, Transaction } from './transaction.ts'
 import { invalid } from './values.ts'
@@ -56,8 +57,9 @@ export interface BatchOptions extends CallOptions {
 const ping: Operation<void> = { name: 'PING', write: false, idempotent: true, probe: true }
 const begin: Operation<ServerTransaction> = { name: 'BEGIN', write: false, idempotent: true }
 const rollback: Operation<void> = { name: 'ROLLBACK', write: false, idempotent: true, once: true }
+const commitName = 'COMMIT'
 /** What became of a commit that got no answer, nobody can tell. */
-const commit: Operation<void> = { name: 'COMMIT', write: true, idempotent: false, once: true }
+const commit: Operation<void> = { name: commitName, write: true, idempotent: false, once: true }
 /** How long a rollback that nobody waits for may take. */
 const rollbackMs = 5000
 const batch: Operation<readonly Reply[]> = { name: 'BATCH', write: true, idempotent: false }
@@ -157,11 +159,12 @@ export class Sql extends Queries {
     }
     return withContext(context, async () => {
       for (let attempt = 0; ; attempt++) {
-        const state: State = { committing: false }
+        const state: State = { committing: false, over: false }
         try {
           return await this.#transaction(work, { isolation }, state)
         } catch (error) {
-          if (attempt >= retries || !isInfraError(error) || !error.retryable) throw error
+          if (attempt >= retries || state.over) throw error
+          if (!isInfraError(error) || !error.retryable) throw error
           if (state.committing && error.outcome !== 'not-applied') throw error
         }
         // Two that conflict would otherwise meet again. The deadline ends it: BEGIN fails once it is over.
@@ -176,8 +179,9 @@ export class Sql extends Queries {
     state: State,
   ): Promise<T> {
     const { transaction, commit, rollback } = await this.begin(settings)
+    const end = new ContextEnd()
     try {
-      const result = await work(transaction)
+      const result = await end.or(() => work(transaction))
       await commit(undefined, () => {
         state.committing = true
       })
@@ -185,7 +189,11 @@ export class Sql extends Queries {
     } catch (error) {
       // Also when the whole is over: what the transaction holds at the server must be freed.
       await withoutContext(rollback)
-      throw error
+      if (end.failure === undefined || error !== end.failure) throw error
+      state.over = true
+      throw this.#client.scope.calls.refusal(commitName, error)
+    } finally {
+      end.forget()
     }
   }
 
@@ -196,21 +204,35 @@ export class Sql extends Queries {
     const executor = await calls.run(
       begin,
       settings,
-      (settings, attempt) => backend.begin(settings, attempt),
+      async (settings, attempt) => {
+        const begun = await backend.begin(settings, attempt)
+        return orFree(begun, attempt, () => begun.rollback(detachedAttempt('ROLLBACK', rollbackMs)))
+      },
       options,
     )
     const lane = new Lane()
     return {
       transaction: new Transaction(scope, executor, lane),
+      get open() {
+        return lane.open
+      },
       commit: (options, onCommit) =>
         lane.end(() => {
           onCommit?.()
-          return calls.run(commit, executor, (it, attempt) => it.commit(attempt), options)
+          const send = async (it: ServerTransaction, attempt: Attempt) => {
+            await lane.stop(stepOf(attempt))
+            await it.commit(attempt)
+          }
+          return calls.run(commit, executor, send, options)
         }),
       rollback: () =>
-        lane.abandon(() =>
-          calls.run(rollback, executor, (it, attempt) => it.rollback(attempt), undefined),
-        ),
+        lane.abandon(() => {
+          const send = async (it: ServerTransaction, attempt: Attempt) => {
+            await lane.stop(stepOf(attempt)).catch(() => {})
+            await it.rollback(attempt)
+          }
+          return calls.run(rollback, executor, send, undefined)
+        }),
     }
   }
 
@@ -222,6 +244,15 @@ export class Sql extends Queries {
     statements: readonly (Fragment | RawStatement)[],
     options?: BatchOptions,
   ): Promise<BatchResult[]> {
+    const replies = await this.batchReplies(statements, options)
+    return replies.map((reply) => this.#result(reply))
+  }
+
+  /** @internal As `batch`, with the driver's own replies, for the gateway. */
+  async batchReplies(
+    statements: readonly (Fragment | RawStatement)[],
+    options?: BatchOptions,
+  ): Promise<readonly Reply[]> {
     const { scope, backend } = this.#client
     const { calls } = scope
     let prepared: Statement[]
@@ -229,19 +260,22 @@ export class Sql extends Queries {
     try {
       given = checked(known(options, 'isolation') ?? {}, this.capabilities)
       if (!Array.isArray(statements)) throw invalid('statements are not an array')
-      prepared = statements.map((each) => statementOf(this.prepare(each), true))
+      prepared = statements.map((each) => {
+        const one = this.prepare(each)
+        if (one.reading.commits) throw invalid(commits)
+        return statementOf(one, true)
+      })
     } catch (error) {
       return calls.refuse(batch.name, error)
     }
     if (prepared.length === 0) return []
     const { isolation, ...rest } = given
-    const replies = await calls.run(
+    return calls.run(
       batch,
       prepared,
       (prepared, attempt) => inOneTransaction(backend, prepared, { isolation }, attempt),
       rest,
     )
-    return replies.map((reply) => this.#result(reply))
   }
 
   #result(reply: Reply): BatchResult {
@@ -321,6 +355,8 @@ export class Sql extends Queries {
 /** @internal */
 export interface OpenTransaction {
   readonly transaction: Transaction
+  /** False once it is over, or a statement has broken it: then it can only be rolled back. */
+  readonly open: boolean
   /** Rejects, and commits nothing, if a statement has broken it. Whatever it rejects with, `rollback` comes next. */
   commit(options: CallOptions | undefined, onCommit?: () => void): Promise<void>
   /** Undoes everything that is not committed, and frees what it holds. Never rejects. */
@@ -330,6 +366,50 @@ export interface OpenTransaction {
 /** How far a transaction has come. */
 interface State {
   committing: boolean
+  /** Its time was over, or the caller's signal fired, before it came to its end. */
+  over: boolean
+}
+
+/** Ends the wait for work once its context is over, though what the work waits for may not notice. */
+class ContextEnd {
+  /** What `or` threw, if it was the end. */
+  failure: DriverFailure | undefined
+  readonly #signal = currentContext()?.signal
+  readonly #timer: ReturnType<typeof setTimeout>
+  #end = (_: DriverFailure) => {}
+  readonly #reached = new Promise<never>((_, reject) => {
+    this.#end = reject
+  })
+
+  constructor() {
+    this.#reached.catch(() => {})
+    const left = (currentContext()?.due ?? Infinity) - performance.now()
+    this.#timer = setTimeout(
+      () => this.#fail('timeout', 'the time of the transaction is over'),
+      Math.min(maxDelayMs, Math.max(0, left)),
+    )
+    if (this.#signal?.aborted) this.handleEvent()
+    this.#signal?.addEventListener('abort', this)
+  }
+
+  or<T>(work: () => Promise<T>): Promise<T> {
+    return this.failure === undefined ? Promise.race([work(), this.#reached]) : this.#reached
+  }
+
+  /** @internal Called by the signal. */
+  handleEvent(): void {
+    this.#fail('aborted', 'the transaction was aborted')
+  }
+
+  forget(): void {
+    clearTimeout(this.#timer)
+    this.#signal?.removeEventListener('abort', this)
+  }
+
+  #fail(kind: 'timeout' | 'aborted', detail: string): void {
+    this.failure ??= new DriverFailure({ kind, outcome: 'not-applied', detail })
+    this.#end(this.failure)
+  }
 }
 
 /** @throws DriverFailure */

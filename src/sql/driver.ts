@@ -82,7 +82,10 @@ export interface Reply {
   readonly rows: readonly (readonly unknown[])[]
   /** Of an UPDATE: rows that were found, whether or not they changed. 0 for what changes none. */
   readonly rowsAffected: number
-  /** What an auto-increment or identity column gave the first row of an INSERT, if the statement asks for it. */
+  /**
+   * What an auto-increment or identity column gave the first row of an INSERT, if the statement asks for it; `null`
+   * for several rows on SQL Server, which does not tell.
+   */
   readonly insertId: bigint | null
 }
 

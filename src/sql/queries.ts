@@ -31,7 +31,7 @@ import { invalid, parameterOf, type SqlValue, type TypedParameter, typed } from 
 export interface ExecuteResult {
   /** Of an UPDATE: rows that were found, whether or not they changed. */
   readonly rowsAffected: number
-  /** What an auto-increment or identity column gave the first row of an INSERT. */
+  /** What an auto-increment or identity column gave the first row of an INSERT; on SQL Server only of a single row. */
   readonly insertId: bigint | null
 }
 
@@ -84,6 +84,10 @@ const insertRows = 10_000
 const insert: Operation<number> = { name: 'BULK INSERT', write: true, idempotent: false }
 /** Of a transaction, nothing is applied before its commit. */
 const insertWithin: Operation<number> = { ...insert, write: false, once: true }
+
+/** @internal */
+export const commits =
+  'in MySQL, the statement would commit what came before it: it runs in no transaction'
 
 /** What runs statements: a client, or one of its transactions. */
 export class Queries {
@@ -200,8 +204,12 @@ export class Queries {
   }
 
   /** @internal The driver's own reply, for the gateway. */
-  reply(text: Fragment | RawStatement, options?: StatementOptions): Promise<Reply> {
-    return this.#execute(text, [options], asItCame, true)
+  reply(
+    text: Fragment | RawStatement,
+    options?: StatementOptions,
+    insertId = true,
+  ): Promise<Reply> {
+    return this.#execute(text, [options], asItCame, insertId)
   }
 
   /** The rows of a statement, page by page as they are read. Sends nothing before the first is asked for. */
@@ -293,10 +301,13 @@ export class Queries {
     try {
       let columns = known(options, 'columns')?.columns
       const parts = this.#parts(table)
+      if (!isIterable(rows)) throw invalid('the rows are not iterable')
       let most = 0
       let part: Parameter[][] = []
       for await (const row of rows) {
-        if (typeof row !== 'object' || row === null) throw invalid('a row is not an object')
+        if (typeof row !== 'object' || row === null || Array.isArray(row)) {
+          throw invalid('a row is not an object')
+        }
         columns ??= Object.keys(row)
         if (most === 0) {
           if (columns.length === 0) throw invalid('there are no columns')
@@ -368,6 +379,7 @@ export class Queries {
         'a connection is shared: use transaction for a transaction, and set nothing on it',
       )
     }
+    if (prepared.reading.commits && this.#scope.once) throw invalid(commits)
     return prepared
   }
 
@@ -407,6 +419,14 @@ export class Queries {
   #checked<A>(make: (value: A) => TypedParameter): (value: A) => TypedParameter {
     return (value) => this.#make(() => make(value))
   }
+}
+
+function isIterable(rows: unknown): boolean {
+  return (
+    typeof rows === 'object' &&
+    rows !== null &&
+    (Symbol.iterator in rows || Symbol.asyncIterator in rows)
+  )
 }
 
 function isTemplate(text: unknown): text is TemplateStringsArray {

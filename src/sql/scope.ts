@@ -1,4 +1,4 @@
-import type { CallOptions, CallPipeline, Operation } from '../core/index.ts'
+import type { Attempt, CallOptions, CallPipeline, Operation } from '../core/index.ts'
 import type { Executor, SqlCapabilities } from './driver.ts'
 import type { Writer } from './statement.ts'
 import type { Reading } from './tokens.ts'
@@ -46,4 +46,15 @@ export function operationOf<T, N>(
     ofDecode.set(key, operation as Operation<never>)
   }
   return operation
+}
+
+/**
+ * Hands on what holds something at the server. If nobody waits for it any more when it comes, or from then on until
+ * the caller has it, it is freed.
+ */
+export function orFree<T>(held: T, attempt: Attempt, free: () => Promise<void>): T {
+  const freeIt = () => void free().catch(() => {})
+  if (attempt.over) freeIt()
+  else attempt.onCancel = freeIt
+  return held
 }

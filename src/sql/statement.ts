@@ -46,6 +46,9 @@ interface Template {
 /** The names of SQL Server and MySQL are no longer. https://dev.mysql.com/doc/refman/8.4/en/identifier-length.html */
 const maxName: Readonly<Record<Dialect, number>> = { sqlserver: 128, mysql: 64, sqlite: 1024 }
 
+/** A character that a name or a number may have. */
+const part = /[\w@$#\u0080-\uffff]/
+
 /** Makes statements of one dialect. */
 export class Writer {
   readonly dialect: Dialect
@@ -89,6 +92,9 @@ export class Writer {
       !placeholders.every((_, i) => placeholders.includes(`@p${i + 1}`))
     ) {
       throw invalid(`the placeholders are not @p1 to @p${values.length}`)
+    }
+    if (this.dialect === 'sqlite' && placeholders.some((name) => !name.startsWith('?#'))) {
+      throw invalid('a placeholder is not ?')
     }
     this.#count(values.length)
     return { text, parameters: values, reading }
@@ -136,11 +142,12 @@ export class Writer {
     if (placeholders.length > 0) {
       throw invalid('the text has a placeholder of its own: write the value into the template')
     }
-    if (this.dialect !== 'sqlserver') return { text: marked.replaceAll(valueMark, '?'), reading }
-    // What stands beside a name would become part of it: `@p1` and `1` are not `@p11`.
+    const named = this.dialect === 'sqlserver'
+    // What stands beside a placeholder would become part of it: `@p1` and `1` are not `@p11`, nor `?` and `1` `?1`.
     const text = pieces.reduce((text, piece, i) => {
-      const [before, after] = [/[\w@$#]$/.test(text) ? ' ' : '', /^[\w@$#]/.test(piece) ? ' ' : '']
-      return `${text}${before}@p${i}${after}${piece}`
+      const before = named && part.test(text.slice(-1)) ? ' ' : ''
+      const after = part.test(piece.slice(0, 1)) ? ' ' : ''
+      return `${text}${before}${named ? `@p${i}` : '?'}${after}${piece}`
     })
     return { text, reading }
   }

@@ -1,11 +1,20 @@
-import { type CallOptions, DriverFailure, type Operation } from '../core/index.ts'
+import {
+  type Attempt,
+  type CallOptions,
+  DriverFailure,
+  detachedAttempt,
+  type Operation,
+} from '../core/index.ts'
 import type { Page, ServerCursor, Statement } from './driver.ts'
 import { objects } from './rows.ts'
-import type { Scope } from './scope.ts'
+import { orFree, type Scope } from './scope.ts'
 
 /** Not idempotent: what a lost page held is not sent again. */
 const fetchMore: Operation<Page> = { name: 'FETCH', write: false, idempotent: false, once: true }
 const stop: Operation<void> = { name: 'CLOSE', write: false, idempotent: true }
+
+/** How long the end of a stream that nobody waits for may take. */
+const closeMs = 5000
 
 /** How a stream begins. Made when it does, so that what is wrong with it rejects the first page. */
 export interface Query {
@@ -73,7 +82,7 @@ export class RowStream<R> implements AsyncIterableIterator<R, undefined> {
   }
 
   /** @internal The next page as the driver gives it, which may be empty. */
-  async nextReply(options: CallOptions | undefined): Promise<Pick<Page, 'columns' | 'rows'>> {
+  async nextReply(options: CallOptions | undefined): Promise<Omit<Page, 'rest'>> {
     const rest = this.#rest
     this.#rest = undefined
     const page = rest === undefined ? await this.#open(options) : await this.#more(rest, options)
@@ -131,7 +140,8 @@ export class RowStream<R> implements AsyncIterableIterator<R, undefined> {
       calls.run(
         query.operation,
         query,
-        ({ statement, pageRows }, attempt) => executor.open(statement, pageRows, attempt),
+        async ({ statement, pageRows }, attempt) =>
+          orClosed(await executor.open(statement, pageRows, attempt), attempt),
         options,
       ),
     )
@@ -145,7 +155,7 @@ export class RowStream<R> implements AsyncIterableIterator<R, undefined> {
         rest,
         async (rest, attempt) => {
           try {
-            return await rest.next(attempt)
+            return orClosed(await rest.next(attempt), attempt)
           } catch (error) {
             const failure = calls.explain(error, fetchMore.name, attempt.sent)
             throw new DriverFailure({ ...failure, retryable: false }, { cause: error })
@@ -155,4 +165,10 @@ export class RowStream<R> implements AsyncIterableIterator<R, undefined> {
       ),
     )
   }
+}
+
+function orClosed(page: Page, attempt: Attempt): Page {
+  const { rest } = page
+  if (rest === undefined) return page
+  return orFree(page, attempt, () => rest.close(detachedAttempt(stop.name, closeMs)))
 }

@@ -1,16 +1,22 @@
-import { DriverFailure, type InfraError, isInfraError, type Operation } from '../core/index.ts'
-import type { Executor, ServerTransaction } from './driver.ts'
+import {
+  type Attempt,
+  type CallOptions,
+  DriverFailure,
+  type InfraError,
+  isInfraError,
+  type Operation,
+} from '../core/index.ts'
+import type { Executor, Page, ServerCursor, ServerTransaction } from './driver.ts'
 import { Queries } from './queries.ts'
 import type { Scope } from './scope.ts'
+import { invalid } from './values.ts'
 
-const savepoint: Operation<void> = {
-  name: 'SAVEPOINT',
-  write: false,
-  idempotent: false,
-  once: true,
+const once = { write: false, idempotent: false, once: true }
+const steps = {
+  savepoint: { name: 'SAVEPOINT', ...once } as Operation<void>,
+  rollbackTo: { name: 'ROLLBACK', ...once } as Operation<void>,
+  release: { name: 'RELEASE', ...once } as Operation<void>,
 }
-const release: Operation<void> = { name: 'RELEASE', write: false, idempotent: false, once: true }
-const undo: Operation<void> = { name: 'ROLLBACK', write: false, idempotent: false, once: true }
 
 /** Failures after which nobody knows what the server made of the transaction, or it is no more. */
 const fatal: ReadonlySet<string> = new Set([
@@ -26,6 +32,8 @@ export class Lane {
   #last: Promise<unknown> = Promise.resolve()
   #broken: InfraError | undefined
   #over = false
+  /** A result that is not read to its end, which takes the connection for itself. */
+  #result: ServerCursor | undefined
   savepoints = 0
 
   readonly turn = <T>(work: () => Promise<T>): Promise<T> => {
@@ -36,8 +44,34 @@ export class Lane {
 
   /** @throws DriverFailure once it is over: a statement must never run outside of its transaction. */
   check(): void {
-    if (!this.#over && this.#broken === undefined) return
-    throw new DriverFailure({ kind: 'closed', detail: 'the transaction is over' })
+    if (!this.open) throw new DriverFailure({ kind: 'closed', detail: 'the transaction is over' })
+    if (this.#result !== undefined) throw invalid('a stream of the transaction is not at its end')
+  }
+
+  /** What is left of a result may be read as long as the transaction is open, and before anything else. */
+  hold(page: Page): Page {
+    const { rest } = page
+    this.#result = undefined
+    if (rest === undefined) return page
+    const result: ServerCursor = {
+      next: async (attempt) => {
+        this.#result = undefined
+        this.check()
+        return this.hold(await rest.next(attempt))
+      },
+      close: async (attempt) => {
+        if (this.#result !== result) return
+        this.#result = undefined
+        await rest.close(attempt)
+      },
+    }
+    this.#result = result
+    return { ...page, rest: result }
+  }
+
+  /** Ends what is not read to its end. */
+  async stop(attempt: Attempt): Promise<void> {
+    await this.#result?.close(attempt)
   }
 
   get open(): boolean {
@@ -53,7 +87,7 @@ export class Lane {
   end(commit: () => Promise<void>): Promise<void> {
     return this.turn(async () => {
       if (this.#broken !== undefined) throw this.#broken
-      this.check()
+      if (this.#over) this.check()
       this.#over = true
       await commit()
     })
@@ -73,7 +107,8 @@ export class Lane {
 
 /**
  * Runs statements within a transaction, one after another. Once it is over, or a statement of it was stopped,
- * it refuses every further one with kind `closed`.
+ * it refuses every further one with kind `closed`. While a stream of it is open, it refuses every other one with
+ * kind `invalid`: the stream has the connection.
  */
 export class Transaction extends Queries {
   readonly #scope: Scope
@@ -96,34 +131,31 @@ export class Transaction extends Queries {
   async transaction<T>(work: (transaction: Transaction) => Promise<T>): Promise<T> {
     const lane = this.#lane
     const name = `dualport_${++lane.savepoints}`
-    await this.#do(savepoint, name, 'savepoint')
+    await this.savepoint('savepoint', name)
     try {
       const result = await work(this)
-      await this.#do(release, name, 'release')
+      await this.savepoint('release', name)
       return result
     } catch (error) {
       if (lane.open) {
-        await this.#do(undo, name, 'rollbackTo').catch((failed: InfraError) => lane.break(failed))
+        await this.savepoint('rollbackTo', name).catch((failed: InfraError) => lane.break(failed))
       }
       throw error
     }
   }
 
-  #do(
-    operation: Operation<void>,
-    name: string,
-    method: 'savepoint' | 'release' | 'rollbackTo',
-  ): Promise<void> {
+  /** @internal One step, for the gateway, whose caller has the whole. */
+  savepoint(method: keyof typeof steps, name: string, options?: CallOptions): Promise<void> {
     const { calls, turn } = this.#scope
     return turn(() =>
       calls.run(
-        operation,
+        steps[method],
         name,
         async (name, attempt) => {
           this.#lane.check()
           await this.#executor[method](name, attempt)
         },
-        undefined,
+        options,
       ),
     )
   }
@@ -136,7 +168,8 @@ function guarded(executor: Executor, lane: Lane): Executor {
   }
   return {
     run: (statement, attempt) => checked().run(statement, attempt),
-    open: (statement, pageRows, attempt) => checked().open(statement, pageRows, attempt),
+    open: async (statement, pageRows, attempt) =>
+      lane.hold(await checked().open(statement, pageRows, attempt)),
     call: (call, attempt) => checked().call(call, attempt),
     insert: (insertion, attempt) => checked().insert(insertion, attempt),
   }

@@ -92,7 +92,7 @@ function instant(value: Date): Date {
 const day = /^(\d{4})-(\d\d)-(\d\d)$/
 const clock = /^([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,7})?$/
 /** MySQL's are durations as well: up to 838 hours, with a sign. */
-const time = /^-?(\d{2}|[1-7]\d\d|8[0-3]\d):[0-5]\d:[0-5]\d(\.\d{1,7})?$/
+const time = /^-?(\d{2}|[1-7]\d\d|8[0-2]\d|83[0-8]):[0-5]\d:[0-5]\d(\.\d{1,7})?$/
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i
 const digits = /^[+-]?(\d+(\.\d*)?|\.\d+)$/
 
@@ -177,11 +177,12 @@ export const typed = {
       throw invalid('a binary is not a Uint8Array')
     return { type: 'binary', value }
   }),
-  uuid: text(
-    'uuid',
-    (value) => uuid.test(value),
-    'a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e',
-  ),
+  uuid(value: string | null): TypedParameter {
+    if (value !== null && !(typeof value === 'string' && uuid.test(value))) {
+      throw invalid('a uuid is not a UUID such as 0f8fad5b-d9cb-469f-a165-70867728950e')
+    }
+    return new TypedParameter('uuid', value?.toLowerCase() ?? null)
+  },
   /** What JSON has, as a document. `null` is SQL's NULL. */
   json(value: unknown): TypedParameter {
     let written: string | undefined
@@ -191,6 +192,6 @@ export const typed = {
       throw invalid('a document has a cycle or a bigint')
     }
     if (written === undefined && value !== null) throw invalid('a document is not what JSON has')
-    return new TypedParameter('json', written === undefined ? null : wellFormed(written))
+    return new TypedParameter('json', written ?? null)
   },
 } as const
