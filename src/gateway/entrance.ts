@@ -1,4 +1,4 @@
-import { hash, timingSafeEqual } from 'node:crypto'
+import { createHmac, hash, timingSafeEqual } from 'node:crypto'
 import { InfraError, isInfraError, jsonLogger, type Logger } from '../core/index.ts'
 import { correlationHeader, errorHeader, formatFailures, type WireFailure } from '../core/wire.ts'
 import {
@@ -11,6 +11,7 @@ import {
   type Methods,
   Refusal,
   statusFor,
+  type Token,
   wireFailure,
 } from './face.ts'
 
@@ -33,6 +34,9 @@ const defaults: Limits = {
   documents: 50_000,
   cursors: 1000,
   cursorIdleMs: 60_000,
+  rows: 100_000,
+  transactions: 100,
+  transactionIdleMs: 20_000,
   keepAliveMs: 15_000,
 }
 
@@ -40,7 +44,7 @@ const defaults: Limits = {
 export class Entrance {
   readonly #limits: Limits
   readonly #logger: Logger | undefined
-  readonly #tokens: [digest: Buffer, access: Access][] = []
+  readonly #tokens: [digest: Buffer, token: Token][] = []
   readonly #closing = new AbortController()
 
   constructor({ token, readOnlyToken, limits, logger }: EntranceOptions) {
@@ -65,44 +69,45 @@ export class Entrance {
   /** A request at one of the paths of a protocol. Never rejects. */
   async serve(face: Face, methods: Methods, request: Request): Promise<Response> {
     const startedAt = performance.now()
+    const { name, component = name } = face
     let call: Call | undefined
     try {
-      const access = this.#authorise(face, request)
-      call = new Call(request, access, this.#limits, this.#closing.signal)
+      const token = this.#authorise(face, request)
+      call = new Call(request, token, this.#limits, this.#closing.signal)
       const answer = await handlerOf(methods, request.method)(call)
       // Nobody would read the stream, and so nobody would end it.
       if (request.method === 'HEAD' && answer.body instanceof ReadableStream)
         await answer.body.cancel()
-      return respond(answer, call, itemsHeader(answer.failedItems, face.name))
+      return respond(answer, call, itemsHeader(answer.failedItems, component))
     } catch (thrown) {
-      const error = isFailed(thrown) ? thrown : unexpected(face.name)
+      const error = isFailed(thrown) ? thrown : unexpected(component)
       const answer = face.failure(error, request)
       const status = answer.status ?? statusFor(error)
       this.#log(thrown, {
         component: 'gateway',
-        face: face.name,
+        face: name,
         status,
         durationMs: Math.round((performance.now() - startedAt) * 1000) / 1000,
         correlationId: call?.correlationId,
       })
-      return respond({ ...answer, status }, call, failureHeaders(error, face.name))
+      return respond({ ...answer, status }, call, failureHeaders(error, component))
     }
   }
 
   /** @throws Refusal */
-  #authorise(face: Face, request: Request): Access {
+  #authorise(face: Face, request: Request): Token {
     const token =
       tokenOf(request.headers.get('authorization') ?? '') ??
       headerOf(request, face.tokenHeaders ?? []) ??
       new URL(request.url).searchParams.get('_token') ??
       undefined
-    let access: Access | undefined
+    let found: Token | undefined
     if (token !== undefined) {
       const given = digest(token)
       // Every token is looked at, and digests are of one length: the time says nothing.
-      for (const [known, grants] of this.#tokens) if (timingSafeEqual(known, given)) access = grants
+      for (const [known, grants] of this.#tokens) if (timingSafeEqual(known, given)) found = grants
     }
-    if (access !== undefined) return access
+    if (found !== undefined) return found
     throw new Refusal('unauthenticated', 'invalid or missing auth token', 401, {
       'www-authenticate': 'Bearer',
     })
@@ -112,7 +117,8 @@ export class Entrance {
     if (typeof token !== 'string' || !/^[\x21-\x7e]+$/.test(token)) {
       throw misconfigured(`${name} is not printable ASCII without spaces`)
     }
-    this.#tokens.push([digest(token), access])
+    const key = createHmac('sha256', token).update('dualport gateway IDs').digest()
+    this.#tokens.push([digest(token), { access, key }])
   }
 
   #log(error: unknown, record: object): void {

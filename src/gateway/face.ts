@@ -4,10 +4,14 @@ import { correlationHeader, timeoutHeader, type WireFailure } from '../core/wire
 
 /** One protocol of the gateway: all that a backend adds to it. The rest of the gateway is shared. */
 export interface Face {
-  /** The path prefix, and the component in error codes: `redis`. */
+  /** The path prefix: `redis`. */
   readonly name: string
+  /** In error codes. Default: the name. */
+  readonly component?: string
   /** What it serves, by the path below the prefix (`/pipeline`, `/subscribe/*`); the first that matches is taken. */
   readonly routes: Readonly<Record<string, Methods>>
+  /** The same by the whole path, for clients that know of no prefix. */
+  readonly rootRoutes?: Readonly<Record<string, Methods>>
   /** A failure of the whole request in the words of the protocol. Its status is by kind unless it is given. */
   failure(error: Failed, request: Request): Answer
   /** Headers that may carry the token beside `Authorization`, lower case: `apikey`. */
@@ -40,7 +44,7 @@ export interface Limits {
   readonly bodyBytes: number
   /** How long a body may take to arrive. Milliseconds, default 10 s. */
   readonly bodyTimeoutMs: number
-  /** The most commands of one pipeline or transaction, or messages of one request. Default 10,000. */
+  /** The most commands of one pipeline or transaction, statements of one batch, or messages of one request. Default 10,000. */
   readonly commands: number
   /** The most Kafka consumers at a time. Default 1000. */
   readonly consumers: number
@@ -48,22 +52,35 @@ export interface Limits {
   readonly consumerIdleMs: number
   /** The longest that reading from Kafka waits for a first message. Milliseconds, default 30 s. */
   readonly pollMs: number
-  /** The largest body of a MongoDB request: a document of 16 MB takes more as EJSON. Default 48 MB, as a message over TCP. */
+  /** The largest body of a request to MongoDB or SQL Server: a document of 16 MB takes more as EJSON. Default 48 MB, as a message over TCP. */
   readonly documentBodyBytes: number
-  /** The most documents or writes of one MongoDB request. Default 100,000, as over TCP. */
+  /** The most documents or writes of one MongoDB request, or rows of one insert into SQL Server. Default 100,000, as over TCP. */
   readonly writes: number
   /** The most documents of a MongoDB reply that has no cursor. Default 50,000, as Atlas had it. */
   readonly documents: number
-  /** The most MongoDB cursors at a time. Default 1000. */
+  /** The most cursors at a time, of MongoDB and of SQL Server each. Default 1000. */
   readonly cursors: number
-  /** How long a MongoDB cursor stays open without a request. Milliseconds, default 60 s. */
+  /** How long a cursor stays open without a request. Milliseconds, default 60 s. */
   readonly cursorIdleMs: number
+  /** The most rows of a reply from an SQL database, of which more are read by a stream, or of a page of ScyllaDB. Default 100,000. */
+  readonly rows: number
+  /** The most SQL transactions at a time: each holds a connection. Default 100. */
+  readonly transactions: number
+  /** How long an SQL transaction stays open without a request. Milliseconds, default 20 s. */
+  readonly transactionIdleMs: number
   /** How often a quiet event stream shows that it is alive: clients give up after 45 s. Milliseconds, default and most 15 s. */
   readonly keepAliveMs: number
 }
 
 /** `read`: nothing that writes. */
 export type Access = 'full' | 'read'
+
+/** What a token is good for. */
+export interface Token {
+  readonly access: Access
+  /** Derived from it, for signatures: the same in every process of a gateway. */
+  readonly key: Uint8Array
+}
 
 /** A request that the gateway itself turns down. The message holds nothing of the request's. */
 export class Refusal extends Error {
@@ -119,6 +136,8 @@ export function wireFailure(error: Failed, component: string): WireFailure {
 export class Call {
   readonly request: Request
   readonly access: Access
+  /** Of its token: signs what the gateway gives out to it. */
+  readonly key: Uint8Array
   readonly limits: Limits
   readonly correlationId: string | undefined
   /** Fires when the gateway closes: for what has no end of its own. */
@@ -126,9 +145,10 @@ export class Call {
   readonly #startedAt = performance.now()
   readonly #timeoutMs: number | undefined
 
-  constructor(request: Request, access: Access, limits: Limits, closing: AbortSignal) {
+  constructor(request: Request, { access, key }: Token, limits: Limits, closing: AbortSignal) {
     this.request = request
     this.access = access
+    this.key = key
     this.limits = limits
     this.closing = closing
     this.correlationId = correlationIdOf(request)

@@ -1,8 +1,8 @@
 import { type Ejson, EjsonError, ejsonWith, type Format } from '../mongodb/ejson.ts'
 import type { AggregateOptions, Collection, Cursor, Document, MongoDB } from '../mongodb/index.ts'
 import { type Answer, type Call, type Face, Refusal } from './face.ts'
+import { Held } from './held.ts'
 import { type Action, type Fields, type Reply, reads, writes } from './mongodb-actions.ts'
-import { HeldCursors } from './mongodb-cursors.ts'
 import { failure, MongoRefusal } from './mongodb-failure.ts'
 import { Databases } from './mongodb-permissions.ts'
 
@@ -11,7 +11,13 @@ import { Databases } from './mongodb-permissions.ts'
  * https://www.mongodb.com/docs/api/doc/atlas-data-api-v1/
  */
 export function mongodbFace(client: MongoDB, databases?: readonly string[]): Face {
-  const cursors = new HeldCursors()
+  const cursors = new Held<Cursor<Document>>({
+    noun: 'cursor',
+    most: ({ cursors }) => cursors,
+    idleMs: ({ cursorIdleMs }) => cursorIdleMs,
+    end: (cursor) => cursor.close(),
+    refuse: (message) => new MongoRefusal('not-found', message, { serverCode: cursorNotFound }),
+  })
   const server: Server = { client, cursors, databases: new Databases(databases) }
   const act = { POST: (call: Call) => serve(server, call) }
   return {
@@ -27,9 +33,12 @@ export function mongodbFace(client: MongoDB, databases?: readonly string[]): Fac
   }
 }
 
+/** The server's number for it. */
+const cursorNotFound = 43
+
 interface Server {
   readonly client: MongoDB
-  readonly cursors: HeldCursors
+  readonly cursors: Held<Cursor<Document>>
   readonly databases: Databases
 }
 
@@ -86,12 +95,25 @@ const others: Readonly<
   find: (server, body, call) => query(server, 'find', body, call),
   aggregate: (server, body, call) => query(server, 'aggregate', body, call),
   async nextPage({ cursors }, body, call) {
-    const cursor = field(body, 'cursor')
-    const { documents, more } = await cursors.next(cursor, call)
-    return page(documents, more ? cursor : undefined, cursors)
+    const id = field(body, 'cursor')
+    const cursor = cursors.take(id, call)
+    let documents: Document[]
+    try {
+      documents = await cursor.nextBatch(call.options)
+    } catch (error) {
+      // The page is lost, and a cursor does not go back.
+      cursors.remove(id)
+      throw error
+    }
+    if (cursor.exhausted) cursors.remove(id)
+    else if (cursors.closed) {
+      await cursor.close()
+      throw new Refusal('unavailable', 'the gateway is closing')
+    }
+    return page(documents, cursor.exhausted ? undefined : id, cursors)
   },
   async closeCursor({ cursors }, body, call) {
-    await cursors.drop(field(body, 'cursor'), call)
+    await cursors.endBy(field(body, 'cursor'), call)
     return { fields: {} }
   },
 }
@@ -139,7 +161,11 @@ async function* upTo(most: number, cursor: Cursor<Document>, call: Call) {
 }
 
 /** A page, and the ID under which there is more. */
-function page(documents: Document[], cursor: string | undefined, cursors: HeldCursors): Result {
+function page(
+  documents: Document[],
+  cursor: string | undefined,
+  cursors: Held<Cursor<Document>>,
+): Result {
   async function* whole() {
     let written = false
     try {
@@ -149,7 +175,7 @@ function page(documents: Document[], cursor: string | undefined, cursors: HeldCu
       // Its client may go in the middle of it: then nobody can read on.
       if (cursor !== undefined) {
         if (written) cursors.release(cursor)
-        else await cursors.forget(cursor)
+        else await cursors.end(cursor)
       }
     }
   }

@@ -1,0 +1,110 @@
+import { InfraError } from '../core/index.ts'
+import { type Consistency, consistencies } from '../scylladb/index.ts'
+import { read, type Token, tokensOf } from '../scylladb/tokens.ts'
+import { type Call, Refusal } from './face.ts'
+import type { Body } from './json.ts'
+
+export interface Permitted {
+  /** Default: all but those of the server itself; `system_schema` is served. */
+  readonly keyspaces?: readonly string[] | undefined
+  /** Default: all. */
+  readonly consistencies?: readonly Consistency[] | undefined
+}
+
+/** What a server keeps about itself is in these: its users' credentials, and rows that are on their way. */
+const internal = /^system(?:$|_(?!schema$))/
+
+/** Which statements pass, for whom. */
+export class Permissions {
+  readonly #keyspaces: ReadonlySet<string> | undefined
+  readonly #consistencies: ReadonlySet<unknown>
+
+  /** @throws InfraError `GATEWAY_CONFIG` for a consistency level that there is not */
+  constructor({ keyspaces, consistencies: levels = consistencies }: Permitted) {
+    if (levels.some((level) => !consistencies.includes(level))) {
+      throw new InfraError({
+        kind: 'config',
+        component: 'gateway',
+        adapter: '-',
+        operation: 'configure',
+        detail: `scylladbConsistencies has another level than ${consistencies.join(', ')}`,
+      })
+    }
+    this.#keyspaces = keyspaces && new Set(keyspaces)
+    this.#consistencies = new Set(levels)
+  }
+
+  /** @throws Refusal for a consistency level, serial or not, that is not served. Default: the client's own */
+  checkLevels({ consistency, serialConsistency }: Body): void {
+    for (const level of [consistency, serialConsistency]) {
+      if (level === undefined || this.#consistencies.has(level)) continue
+      throw new Refusal('forbidden', 'the gateway does not serve this consistency level')
+    }
+  }
+
+  /**
+   * What the text itself does not show, the server refuses: it takes one statement a request.
+   * @param current The keyspace of names without one
+   * @throws Refusal for a statement that writes, if the token only reads, and for one that reaches elsewhere
+   */
+  checkStatement(cql: string, current: string | undefined, { access }: Call): void {
+    const { kind, reads, problem } = read(cql)
+    if (access === 'read' && !reads) throw new Refusal('forbidden', 'this token only reads')
+    if (problem !== undefined) throw new Refusal('invalid', problem)
+    if (kind === 'DDL' || kind === 'OTHER') {
+      if (this.#keyspaces === undefined) return
+      throw new Refusal('forbidden', 'the gateway serves no such statements')
+    }
+    const keyspace = keyspaceOf(kind, cql) ?? current
+    // Without any, the server refuses the name.
+    if (keyspace === undefined || this.#serves(keyspace)) return
+    throw new Refusal('forbidden', 'the gateway does not serve this keyspace')
+  }
+
+  #serves(keyspace: string): boolean {
+    return this.#keyspaces?.has(keyspace) ?? !internal.test(keyspace)
+  }
+}
+
+/** The word that stands before the table. Each is reserved: a column of that name is in quotes. */
+const before: Readonly<Record<string, string>> = {
+  SELECT: 'FROM',
+  DELETE: 'FROM',
+  INSERT: 'INTO',
+  UPDATE: 'UPDATE',
+}
+
+/**
+ * The keyspace that a statement names; `undefined` if it names none.
+ * https://cassandra.apache.org/doc/latest/cassandra/developing/cql/ddl.html#common-definitions
+ * @throws Refusal for what is not of the form `FROM table` or `FROM keyspace.table`: `FROM f(keyspace.table)`
+ */
+function keyspaceOf(kind: string, cql: string): string | undefined {
+  const tokens = [...tokensOf(cql)].filter(({ type }) => type !== 'comment')
+  const word = tokens.findIndex(({ type, text }) => type === 'word' && text === before[kind])
+  const [first, dot, table, next] = tokens.slice(word + 1)
+  const qualified = isSymbol(dot, '.')
+  const after = qualified ? next : dot
+  const isClear =
+    word >= 0 &&
+    isName(first) &&
+    (!qualified || isName(table)) &&
+    (after === undefined ||
+      after.type === 'word' ||
+      isSymbol(after, ';') ||
+      (kind === 'INSERT' && isSymbol(after, '(')))
+  if (!isClear) throw new Refusal('invalid', 'the statement does not say which table it is about')
+  return qualified ? nameOf(first) : undefined
+}
+
+function isSymbol(token: Token | undefined, text: string): boolean {
+  return token?.type === 'symbol' && token.text === text
+}
+
+function isName(token: Token | undefined): token is Token {
+  return token?.type === 'word' || token?.type === 'name'
+}
+
+function nameOf({ type, text }: Token): string {
+  return type === 'word' ? text.toLowerCase() : text.slice(1, -1).replaceAll('""', '"')
+}
