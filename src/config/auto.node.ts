@@ -11,13 +11,23 @@ import { mongodb } from '../../adapters/mongodb/mongodb.ts'
 import { ioredis } from '../../adapters/redis/ioredis.ts'
 import { memory } from '../../adapters/redis/memory.ts'
 import { rest } from '../../adapters/redis/rest.ts'
+import { cassandraDriver } from '../../adapters/scylladb/cassandra-driver.ts'
+import { gateway as gatewayScylladb } from '../../adapters/scylladb/gateway.ts'
+import { gateway as gatewaySql } from '../../adapters/sql/gateway.ts'
+import { memory as memorySql } from '../../adapters/sql/memory.ts'
+import { mssql } from '../../adapters/sql/mssql.ts'
+import { mysql2 } from '../../adapters/sql/mysql2.ts'
+import { planetscale } from '../../adapters/sql/planetscale.ts'
 import { isWorkerd } from '../core/runtime.ts'
 import { type CreateInfrastructure, Infrastructure } from './infrastructure.ts'
 import { kafkaBackend } from './kafka.ts'
 import { keyvaultBackend } from './keyvault.ts'
 import { mongodbBackend } from './mongodb.ts'
+import { mysqlBackend } from './mysql.ts'
 import { redisBackend } from './redis.ts'
+import { scylladbBackend } from './scylladb.ts'
 import { type ResolveSecrets, resolve } from './secrets.ts'
+import { sqlserverBackend } from './sqlserver.ts'
 
 export * from './index.ts'
 
@@ -34,6 +44,20 @@ const backends = {
     memory: memoryMongodb,
     dataApi,
     mongodb: isWorkerd ? undefined : mongodb,
+  }),
+  mysql: mysqlBackend({
+    memory: memorySql,
+    planetscale,
+    mysql2: isWorkerd ? undefined : mysql2,
+  }),
+  sqlserver: sqlserverBackend({
+    memory: memorySql,
+    gateway: gatewaySql,
+    mssql: isWorkerd ? undefined : mssql,
+  }),
+  scylladb: scylladbBackend({
+    gateway: gatewayScylladb,
+    cassandraDriver: isWorkerd ? undefined : cassandraDriver,
   }),
   keyvault: keyvaultBackend({
     memory: memoryVault,

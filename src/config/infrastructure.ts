@@ -4,11 +4,15 @@ import type { Kafka } from '../kafka/index.ts'
 import type { KeyVaultClient } from '../keyvault/cached.ts'
 import type { MongoDB } from '../mongodb/index.ts'
 import type { Redis } from '../redis/index.ts'
+import type { ScyllaDB } from '../scylladb/index.ts'
+import type { Sql } from '../sql/index.ts'
 import type { KafkaConfig } from './kafka.ts'
 import type { KeyVaultConfig } from './keyvault.ts'
 import type { MongodbConfig } from './mongodb.ts'
+import type { MysqlConfig } from './mysql.ts'
 import { ConfigError, Problems } from './problems.ts'
 import type { RedisConfig } from './redis.ts'
+import type { ScylladbConfig } from './scylladb.ts'
 import {
   addNearMisses,
   type Env,
@@ -17,6 +21,7 @@ import {
   type Settings,
   type Variables,
 } from './settings.ts'
+import type { SqlServerConfig } from './sqlserver.ts'
 
 /** What is asked of the client of every backend. */
 export interface Service {
@@ -59,6 +64,9 @@ interface Clients {
   readonly redis: Redis
   readonly kafka: Kafka
   readonly mongodb: MongoDB
+  readonly mysql: Sql
+  readonly sqlserver: Sql
+  readonly scylladb: ScyllaDB
   readonly keyvault: KeyVaultClient
 }
 
@@ -70,6 +78,9 @@ export interface InfrastructureConfig {
   readonly redis?: RedisConfig | undefined
   readonly kafka?: KafkaConfig | undefined
   readonly mongodb?: MongodbConfig | undefined
+  readonly mysql?: MysqlConfig | undefined
+  readonly sqlserver?: SqlServerConfig | undefined
+  readonly scylladb?: ScylladbConfig | undefined
   readonly keyvault?: KeyVaultConfig | undefined
 }
 
@@ -141,6 +152,21 @@ export class Infrastructure {
   /** @throws ConfigError if it is not configured. */
   get mongodb(): MongoDB {
     return this.#client('mongodb')
+  }
+
+  /** Of `memory:` it has SQLite's dialect. @throws ConfigError if it is not configured. */
+  get mysql(): Sql {
+    return this.#client('mysql')
+  }
+
+  /** Of `memory:` it has SQLite's dialect. @throws ConfigError if it is not configured. */
+  get sqlserver(): Sql {
+    return this.#client('sqlserver')
+  }
+
+  /** @throws ConfigError if it is not configured. */
+  get scylladb(): ScyllaDB {
+    return this.#client('scylladb')
   }
 
   /**

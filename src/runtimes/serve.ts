@@ -54,12 +54,18 @@ async function main(): Promise<void> {
       throw vaultProblem(error)
     },
   )
+  // A vault that is configured is for the program: the one that is served is the emulator's.
+  const { keyvault: _, ...served } = infra.describe()
   const gateway = createGateway({
     token: gatewayToken,
     readOnlyToken,
     redis: infra.redis,
     kafka: infra.kafka,
     mongodb: infra.mongodb,
+    sqlserver: infra.sqlserver,
+    // There is nothing of theirs that could be embedded.
+    mysql: served.mysql && infra.mysql,
+    scylladb: served.scylladb && infra.scylladb,
     keyvault: vaultOptions.allowHttp ? vault.emulator : undefined,
   })
   const health = healthHandler(infra.health, { token: gatewayToken })
@@ -86,8 +92,6 @@ async function main(): Promise<void> {
 
   // A token that was configured is not for the screen; the shell fills it in.
   const shown = token === undefined ? gatewayToken : '$GATEWAY_TOKEN'
-  // A vault that is configured is for the program: the one that is served is the emulator's.
-  const { keyvault: _, ...served } = infra.describe()
   const rows = [
     ...Object.entries(served).map(([name, { adapter }]) => [name, `${url}/${name}`, adapter]),
     ['keyvault', vault.url, vault.adapter],
@@ -106,6 +110,7 @@ Try it:
   curl ${url}/redis -H "Authorization: Bearer ${shown}" -d '["INCR","visits"]'
   curl ${url}/kafka/topics -H "Authorization: Bearer ${shown}"
   curl ${url}/mongodb/action/insertOne -H "Authorization: Bearer ${shown}" -H 'Content-Type: application/json' -d '{"database":"test","collection":"a","document":{"n":1}}'
+  curl ${url}/sqlserver/query -H "Authorization: Bearer ${shown}" -d '{"text":"select 1 as one"}'
   curl ${url}/health -H "Authorization: Bearer ${shown}"
   curl --cacert ${vault.certificate} '${vault.url}/secrets?api-version=7.6' -H "Authorization: Bearer ${shown}"
 
