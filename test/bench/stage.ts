@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { type KafkaProcess, startKafka } from '../engines/kafka.ts'
+import { type MysqlProcess, startMysql } from '../engines/mariadb.ts'
 import { type MongodbProcess, startMongodb } from '../engines/mongodb.ts'
 import { type EngineProcess, freePort, startProcess, until } from '../engines/process.ts'
 import { type RedisProcess, startRedis } from '../engines/redis.ts'
@@ -9,6 +10,7 @@ export class Stage {
   #redis: Promise<RedisProcess> | undefined
   #kafka: Promise<KafkaProcess> | undefined
   #mongodb: Promise<MongodbProcess> | undefined
+  #mysql: Promise<MysqlProcess> | undefined
   #gateway: Promise<Gateway> | undefined
   #kafkaGateway: Promise<Gateway> | undefined
   #mongodbGateway: Promise<Gateway> | undefined
@@ -30,6 +32,12 @@ export class Stage {
   mongodb(): Promise<MongodbProcess> {
     this.#mongodb ??= startMongodb()
     return this.#mongodb
+  }
+
+  /** A MariaDB. */
+  mysql(): Promise<MysqlProcess> {
+    this.#mysql ??= startMysql()
+    return this.#mysql
   }
 
   /** What `npm start` starts, over `redis()`. */
@@ -61,6 +69,7 @@ export class Stage {
     await (await this.#redis)?.stop()
     await (await this.#kafka)?.stop()
     await (await this.#mongodb)?.stop()
+    await (await this.#mysql)?.stop()
   }
 }
 

@@ -1,0 +1,13 @@
+import { mssql } from '../../adapters/sql/mssql.ts'
+import { Sql } from '../../src/sql/index.ts'
+import { conformance } from './conformance.ts'
+import { sqlServer } from './sqlserver.ts'
+
+const { url, procedures, ...engine } = await sqlServer()
+const driver = () => mssql({ url })
+
+conformance('mssql', engine, () => ({
+  sql: new Sql(driver(), { logger: false }),
+  driver,
+  procedures,
+}))
