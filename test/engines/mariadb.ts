@@ -39,7 +39,7 @@ export async function mysqlAt(given: string): Promise<MysqlServer> {
 }
 
 /** Starts MariaDB with an empty data directory and resolves when it answers. */
-export async function startMysql(): Promise<MysqlProcess> {
+export async function startMysql(options: readonly string[] = []): Promise<MysqlProcess> {
   for (let attempt = 1; ; attempt++) {
     const port = await freePort()
     const url = `mysql://root@127.0.0.1:${port}/`
@@ -55,6 +55,7 @@ export async function startMysql(): Promise<MysqlProcess> {
         '--character-set-server=utf8mb4',
         // At commit it is handed to the kernel, which outlives the process.
         '--innodb-flush-log-at-trx-commit=2',
+        ...options,
       ],
       install,
     )

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
+import { build } from 'esbuild'
 import { catalogue } from './tables.ts'
 import type { Answer, Request } from './worker.ts'
 
@@ -24,13 +26,19 @@ export class Store {
     database.exec('pragma journal_mode = wal')
     for (const sql of catalogue) database.exec(sql)
     database.close()
+    // A thread that had to strip the types of its modules would take several times as long to start.
+    await build({
+      entryPoints: [fileURLToPath(new URL('./worker.ts', import.meta.url))],
+      outfile: join(directory, 'worker.mjs'),
+      ...({ bundle: true, platform: 'node', format: 'esm' } as const),
+    })
     return new Store(directory, readOnly)
   }
 
   connect(): Connection {
     let connection = this.#free.pop()
     if (connection === undefined) {
-      connection = new Connection(join(this.#directory, 'data.sqlite'), this.#readOnly)
+      connection = new Connection(this.#directory, this.#readOnly)
       this.#all.add(connection)
     }
     return connection
@@ -55,8 +63,9 @@ export class Connection {
   readonly #interrupt = new Int32Array(new SharedArrayBuffer(4))
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(file: string, readOnly: boolean) {
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+  constructor(directory: string, readOnly: boolean) {
+    const file = join(directory, 'data.sqlite')
+    this.#worker = new Worker(join(directory, 'worker.mjs'), {
       execArgv: ['--disable-warning=ExperimentalWarning'],
       workerData: { file, readOnly, interrupt: this.#interrupt },
     })

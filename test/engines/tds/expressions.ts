@@ -15,7 +15,7 @@ import {
   type Token,
   word,
 } from './tokens.ts'
-import { parseType, type SqlType, type Value, wide } from './types.ts'
+import { parseType, type SqlType, sumOf, type Value, wide } from './types.ts'
 
 /** What a statement may refer to, beside tables. */
 export interface Environment {
@@ -281,22 +281,4 @@ function typeOfNumber(text: string): SqlType {
   const scale = fraction?.length ?? 0
   const precision = Math.max(1, whole.replace(/^0+/, '').length + scale)
   return { name: 'numeric', precision, scale }
-}
-
-/** Of SUM and AVG over a column of the type. */
-export function sumOf(type: SqlType): SqlType {
-  switch (type.name) {
-    case 'decimal':
-    case 'numeric':
-      return { name: 'decimal', precision: 38, scale: type.scale ?? 0 }
-    case 'smallmoney':
-      return { name: 'money' }
-    case 'tinyint':
-    case 'smallint':
-      return int
-    case 'real':
-      return { name: 'float' }
-    default:
-      return type
-  }
 }

@@ -1,5 +1,5 @@
 import { Reader } from './bytes.ts'
-import type { Isolation } from './session.ts'
+import { type Isolation, isolations } from './session.ts'
 import type { SqlType, Value } from './types.ts'
 import { readTypeInfo, readValue, type WireType } from './wire.ts'
 
@@ -63,16 +63,7 @@ export interface TransactionRequest {
   readonly isolation?: Isolation | undefined
 }
 
-const levels: readonly (Isolation | undefined)[] = [
-  undefined,
-  ...([
-    'read uncommitted',
-    'read committed',
-    'repeatable read',
-    'serializable',
-    'snapshot',
-  ] as const),
-]
+const levels: readonly (Isolation | undefined)[] = [undefined, ...isolations]
 
 /** https://learn.microsoft.com/openspecs/windows_protocols/ms-tds/f6de36a5-e6b2-44d9-85db-e36b3d4cd76f */
 export function readTransaction(payload: Buffer): TransactionRequest {

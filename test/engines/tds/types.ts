@@ -106,6 +106,24 @@ export function decimalOf(type: SqlType): { precision: number; scale: number } |
   return { precision: type.precision ?? 18, scale: type.scale ?? 0 }
 }
 
+/** Of SUM and AVG over a column of the type. */
+export function sumOf(type: SqlType): SqlType {
+  switch (type.name) {
+    case 'decimal':
+    case 'numeric':
+      return { name: 'decimal', precision: 38, scale: type.scale ?? 0 }
+    case 'smallmoney':
+      return { name: 'money' }
+    case 'tinyint':
+    case 'smallint':
+      return { name: 'int' }
+    case 'real':
+      return { name: 'float' }
+    default:
+      return type
+  }
+}
+
 // In SQLite --------------------------------------------------------------------------------------
 
 /**

@@ -2,10 +2,18 @@ import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlit
 import { parentPort, workerData } from 'node:worker_threads'
 import { Writer } from './bytes.ts'
 import * as errors from './errors.ts'
-import { sumOf } from './expressions.ts'
+import { explain, explainSyntax } from './explain.ts'
 import { addFunctions, type Facts, Interrupted } from './functions.ts'
 import type { Item } from './rewrite.ts'
-import { declaredType, parseType, type SqlType, stored, typeNamed, type Value } from './types.ts'
+import {
+  declaredType,
+  parseType,
+  type SqlType,
+  stored,
+  sumOf,
+  typeNamed,
+  type Value,
+} from './types.ts'
 import { fitColumn, infer } from './values.ts'
 import { writeValue } from './wire.ts'
 
@@ -98,7 +106,9 @@ class Engine {
       if (error instanceof errors.SqlServerError) return { error: errors.plain(error) }
       const code = (error as { errcode?: number }).errcode ?? 0
       if ((code & 0xff) === busy) return { busy: code === staleSnapshot ? 'stale' : 'later' }
-      return { error: errors.plain(this.#explain(error as Error, code)) }
+      const statement = { verb: this.#verb, table: this.#table }
+      const explained = explain(error as Error, code, this.#database, this.#facts, statement)
+      return { error: errors.plain(explained) }
     }
   }
 
@@ -373,132 +383,10 @@ class Engine {
     this.#known.set(table, columns)
     return columns
   }
-
-  // Errors -----------------------------------------------------------------------------------------
-
-  /** SQLite's words in SQL Server's. */
-  #explain(error: Error, code: number): errors.SqlServerError {
-    const { message } = error
-    const verb = this.#verb.toUpperCase()
-    const { database } = this.#facts
-    const after = (prefix: string) => message.slice(message.indexOf(prefix) + prefix.length)
-    const failed = after('constraint failed: ')
-    switch (code) {
-      case 1555:
-      case 2067:
-      case 2579:
-        return this.#duplicate(failed)
-      case 1299: {
-        const [table = '', column = ''] = failed.split('.')
-        return errors.nullNotAllowed(verb, column, `${database}.dbo.${table}`)
-      }
-      case 275: {
-        const where = { database, table: this.#table ?? '' }
-        return errors.conflict(verb, 'CHECK', failed, where)
-      }
-      case 787:
-        return this.#foreignKey(verb, database)
-      case 8:
-        return errors.readOnlyDatabase(database)
-    }
-    return explainSyntax(message) ?? this.#explainNames(message)
-  }
-
-  #explainNames(message: string): errors.SqlServerError {
-    let match = /^no such table: (?:main\.|temp\.)?([\s\S]*)$/.exec(message)
-    if (match !== null) {
-      const table = match[1]!
-      return this.#verb === 'drop' ? errors.cannotDrop('table', table) : errors.invalidObject(table)
-    }
-    match =
-      /^no such column: ([\s\S]*?)(?: - should this be a string literal in single-quotes\?)?$/.exec(
-        message,
-      )
-    if (match !== null) {
-      const column = match[1]!.replace(/^"([\s\S]*)"$/, '$1')
-      return column.includes('.') ? errors.unbound(column) : errors.invalidColumn(column)
-    }
-    match = /has no column named ([\s\S]*)$/.exec(message)
-    if (match !== null) return errors.invalidColumn(match[1]!)
-    match = /^no such function: (.*)$/.exec(message)
-    if (match !== null) return errors.noSuchFunction(match[1]!)
-    match = /^(?:table|index|view) "?([\s\S]*?)"? already exists$/.exec(message)
-    if (match !== null) return errors.existsAlready(match[1]!)
-    match = /^no such (index|savepoint): (.*)$/.exec(message)
-    if (match !== null) return errors.cannotDrop('index', match[2]!)
-    if (/values (were supplied|for)|not equal to|number of result columns/.test(message)) {
-      return errors.wrongColumnCount()
-    }
-    return new errors.SqlServerError(50_000, `The stand-in of SQL Server failed: ${message}`)
-  }
-
-  /** `t.a, t.b`, or `index 'name'` for an index over expressions. */
-  #duplicate(failed: string): errors.SqlServerError {
-    const columns = failed.split(', ')
-    const table = columns[0]!.split('.')[0]!
-    const values = columns.map((column) => shown(this.#facts.seen.get(column) ?? null)).join(', ')
-    const sql = 'select kind, name from tds_keys where tbl = ? and cols = ? collate nocase'
-    const key = this.#database.prepare(sql).get(table, failed)
-    if (key !== undefined) {
-      const kind = key.kind as 'PRIMARY KEY' | 'UNIQUE KEY'
-      return errors.duplicateKey(kind, String(key.name), table, values)
-    }
-    const indexes = this.#database
-      .prepare(`select name from pragma_index_list(?) where "unique" = 1 and origin = 'c'`)
-      .all(table)
-    const found = indexes.find(({ name }) => {
-      const info = this.#database.prepare('select name from pragma_index_info(?)').all(name!)
-      return info.map((part) => `${table}.${part.name}`).join(', ') === failed
-    })
-    return errors.duplicateInIndex(String(found?.name ?? ''), table, values)
-  }
-
-  #foreignKey(verb: string, database: string): errors.SqlServerError {
-    const table = this.#table ?? ''
-    const own = this.#database.prepare('select * from pragma_foreign_key_list(?)').all(table)
-    const name = (from: string, column: string) =>
-      this.#constraintName(from, column) ?? `FK__${from}__${column}`
-    if (verb !== 'DELETE' && own[0] !== undefined) {
-      const { table: parent, from, to } = own[0]
-      const where = { database, table: String(parent), column: String(to ?? from) }
-      return errors.conflict(verb, 'FOREIGN KEY', name(table, String(from)), where)
-    }
-    const sql =
-      'select m.name as child, f."from" as col from sqlite_master m, pragma_foreign_key_list(m.name) f ' +
-      'where f."table" = ? collate nocase'
-    const reference = this.#database.prepare(sql).get(table)
-    const child = String(reference?.child ?? table)
-    const column = String(reference?.col ?? '')
-    const where = { database, table: child, column }
-    return errors.conflict(verb, 'REFERENCE', name(child, column), where)
-  }
-
-  /** As it stands in the definition: SQLite itself does not tell. */
-  #constraintName(table: string, column: string): string | undefined {
-    const row = this.#database.prepare('select sql from sqlite_master where name = ?').get(table)
-    const definition = String(row?.sql ?? '')
-    const before = `"(?:[^"]|"")*"`
-    const pattern = new RegExp(`constraint (${before}) (?:references|foreign key)`, 'gi')
-    const names = [...definition.matchAll(pattern)].map((match) => match[1]!.slice(1, -1))
-    return names.find((name) => name.toLowerCase().endsWith(column.toLowerCase())) ?? names[0]
-  }
 }
 
 function isCounted(verb: string): boolean {
   return verb === 'insert' || verb === 'update' || verb === 'delete'
-}
-
-function explainSyntax(message: string): errors.SqlServerError | undefined {
-  const near = /^near "([\s\S]*)": syntax error$/.exec(message)
-  if (near !== null) return errors.syntax(near[1]!)
-  if (message === 'incomplete input') return errors.syntax(')')
-  const token = /^unrecognized token: "([\s\S]*)"$/.exec(message)
-  return token === null ? undefined : errors.syntax(token[1]!)
-}
-
-function shown(value: Value): string {
-  if (value === null) return '<NULL>'
-  return value instanceof Uint8Array ? `0x${Buffer.from(value).toString('hex')}` : String(value)
 }
 
 interface Data {
