@@ -37,6 +37,7 @@ interface Opened {
   readonly client: Client
   readonly localDataCenter: string
   readonly parse: (name: string) => NativeType
+  readonly timestamp: (microseconds: bigint) => number | types.Long
   /** By the columns that the server described: others come when it prepares anew. */
   readonly codecs: WeakMap<object, readonly Codec[]>
 }
@@ -84,7 +85,7 @@ class CassandraDriver implements ScyllaDriver {
       const { cql, parameters } = request
       const columns = this.#columns(opened, cql) ?? (await this.#prepare(opened, cql, attempt))
       const values = bind(this.#codecs(opened, columns), columns, parameters)
-      const options = new Sending(attempt, request, request)
+      const options = new Sending(opened, attempt, request, request)
       return this.#reply(opened, await opened.client.execute(cql, values, options))
     })
   }
@@ -98,7 +99,7 @@ class CassandraDriver implements ScyllaDriver {
         const params = bind(this.#codecs(opened, columns), columns, parameters, where)
         queries.push({ query: cql, params })
       }
-      const options = new Sending(attempt, batch, undefined)
+      const options = new Sending(opened, attempt, batch, undefined)
       options.logged = batch.type === 'logged'
       options.counter = batch.type === 'counter'
       return this.#reply(opened, await opened.client.batch(queries, options))
@@ -106,10 +107,10 @@ class CassandraDriver implements ScyllaDriver {
   }
 
   async ping(attempt: Attempt): Promise<void> {
-    await this.#run(attempt, ({ client }) => {
-      const options = new Sending(attempt, undefined, undefined)
+    await this.#run(attempt, (opened) => {
+      const options = new Sending(opened, attempt, undefined, undefined)
       options.prepare = false
-      return client.execute('SELECT key FROM system.local', [], options)
+      return opened.client.execute('SELECT key FROM system.local', [], options)
     })
   }
 
@@ -249,10 +250,15 @@ class CassandraDriver implements ScyllaDriver {
     client.on('error', () => {})
     await client.connect()
     const parser = typeParser(library)
+    const { Long } = library.types
     const opened: Opened = {
       client,
       localDataCenter: localDataCenter as string,
       parse: (name) => parser.parseFqTypeName(name),
+      timestamp: (microseconds) => {
+        const number = Number(microseconds)
+        return Number.isSafeInteger(number) ? number : Long.fromString(String(microseconds))
+      },
       codecs: new WeakMap(),
     }
     if (this.#closed) {
@@ -288,7 +294,7 @@ class Sending implements QueryOptions {
   readonly consistency: number
   readonly readTimeout: number
   serialConsistency?: number
-  timestamp?: number
+  timestamp?: number | types.Long
   fetchSize?: number
   pageState?: Buffer
   logged?: boolean
@@ -296,6 +302,7 @@ class Sending implements QueryOptions {
   readonly #attempt: Attempt
 
   constructor(
+    opened: Opened,
     attempt: Attempt,
     settings: CqlSettings | undefined,
     page: Pick<CqlRequest, 'pageSize' | 'pagingState'> | undefined,
@@ -303,14 +310,15 @@ class Sending implements QueryOptions {
     const { consistency = 'LOCAL_ONE', serialConsistency, timestamp } = settings ?? {}
     this.#attempt = attempt
     // Their numbers on the wire are their places in the list.
-    this.consistency = consistencies.indexOf(consistency)
+    const level = consistencies.indexOf(consistency)
+    // The library takes a 0, which is ANY, for none, and ONE in its place; but not this one.
+    this.consistency = level === 0 ? (Object(0) as number) : level
     // The pipeline ends the wait. A moment later, so that an answer which never comes counts against the connection.
     this.readTimeout = Math.max(1, Math.ceil(attempt.due - performance.now())) + 50
     if (serialConsistency !== undefined) {
       this.serialConsistency = consistencies.indexOf(serialConsistency)
     }
-    // The library makes an exact integer of it, of 64 bits as long as it is one of JavaScript's.
-    if (timestamp !== undefined) this.timestamp = exact(timestamp)
+    if (timestamp !== undefined) this.timestamp = opened.timestamp(timestamp)
     if (page !== undefined) this.fetchSize = page.pageSize
     if (page?.pagingState !== undefined) this.pageState = Buffer.from(page.pagingState)
   }

@@ -8,7 +8,7 @@ export type { GatewayOptions } from './gateway/options.ts'
  * SQL over HTTP by dualport's gateway. Plain `fetch`, so it runs everywhere; it holds no connection, so that it may
  * live at module level in a Worker. A transaction is held by one process of the gateway: several need sticky
  * sessions.
- * Protocol: https://github.com/dualport/dualport/blob/main/src/gateway/README.md
+ * Protocol: `src/gateway/README.md`.
  * @throws InfraError `SQL_CONFIG` for malformed options
  */
 export function gateway(options: GatewayOptions): SqlDriver {

@@ -41,6 +41,17 @@ const capabilities: SqlCapabilities = {
  * SQL Server and Azure SQL over TCP, by tedious, the driver of mssql 12 (`npm install mssql`), which is loaded on
  * first use. A small pool of connections, each replaced before use once it was idle for long. It encrypts unless
  * `encrypt` says otherwise, and refuses a server that does not.
+ *
+ * - Whoever does not wait for a statement any more stops it by attention; its connection goes on once the server
+ *   has acknowledged it, and is closed if that takes more than 2 seconds.
+ * - `rowsAffected` is the count of the last statement of a text that has one, without triggers, and 0 under SET
+ *   NOCOUNT ON. `insertId` is that of an INSERT of one row; for several, OUTPUT gives them all.
+ * - A bigint from 2^63 is sent as decimal(20). Of a `decimal` output parameter, the value that it is given says how
+ *   many digits it has behind the point: `sql.output('decimal', '0.00')`; without one there are 18.
+ * - `bulkInsert` is a bulk load, with checks and triggers as for INSERT, each trigger once a batch; a column that is
+ *   an identity takes the values it is given. In a batch, NULL is NULL and not the default of the column.
+ * - A transaction has one connection, which reads one result at a time: while a stream of it is open, its other
+ *   statements are refused with kind `invalid`.
  * @throws InfraError `SQL_CONFIG` for malformed options, `SQL_UNSUPPORTED` in Cloudflare's workerd
  */
 export function mssql(options: MssqlOptions = {}): SqlDriver {

@@ -1,4 +1,9 @@
-import { type Attempt, DriverFailure, type Failure } from '../../src/core/index.ts'
+import {
+  type Attempt,
+  detachedAttempt,
+  type Failure,
+  stepOf,
+} from '../../src/core/index.ts'
 import { isWorkerd } from '../../src/core/runtime.ts'
 import type {
   CallReply,
@@ -21,7 +26,7 @@ import type { Mysql2Options } from './mysql2/options.ts'
 import { SessionPool } from './mysql2/pool.ts'
 import type { Session } from './mysql2/session.ts'
 import { type Settings, settingsOf } from './mysql2/settings.ts'
-import { call, insert, run, type Work } from './mysql2/statements.ts'
+import { call, insert, partsOf, run, type Work } from './mysql2/statements.ts'
 import { Mysql2Transaction } from './mysql2/transaction.ts'
 import { encode } from './mysql2/values.ts'
 
@@ -37,6 +42,8 @@ const capabilities: SqlCapabilities = {
   maxParameters: 65_535,
   maxInsertValues: 65_535,
 }
+
+const rollbackMs = 5000
 
 /**
  * MySQL and MariaDB over TCP, by mysql2 3 (`npm install mysql2`), which is loaded on first use. Statements are
@@ -70,10 +77,8 @@ class Mysql2Driver implements SqlDriver {
     this.resource = resource
     this.capabilities = { ...capabilities, cancel: !isHyperdrive }
     const connector = new Connector(settings)
-    const killer = new Killer(() => connector.open(() => Promise.resolve()), maxIdleMs)
-    const kill = isHyperdrive
-      ? () => Promise.reject(new DriverFailure({ kind: 'unsupported' }))
-      : killer.kill.bind(killer)
+    const killer = new Killer(() => connector.open(), maxIdleMs)
+    const kill = isHyperdrive ? undefined : killer.kill.bind(killer)
     this.#connector = connector
     this.#killer = killer
     this.pool = new SessionPool(() => connector.open(kill), settings)
@@ -87,8 +92,19 @@ class Mysql2Driver implements SqlDriver {
     return this.#do((types) => call(procedure, types), attempt)
   }
 
-  insert(insertion: Insertion, attempt: Attempt): Promise<number> {
-    return this.#do((types) => insert(insertion, types), attempt)
+  async insert(insertion: Insertion, attempt: Attempt): Promise<number> {
+    if (partsOf(insertion).length === 1) {
+      return this.#do((types) => insert(insertion, types), attempt)
+    }
+    const transaction = await this.begin({}, stepOf(attempt))
+    try {
+      const inserted = await transaction.insert(insertion, stepOf(attempt))
+      await transaction.commit(attempt)
+      return inserted
+    } catch (error) {
+      await transaction.rollback(detachedAttempt('ROLLBACK', rollbackMs)).catch(() => {})
+      throw error
+    }
   }
 
   async open(statement: Statement, pageRows: number, attempt: Attempt): Promise<Page> {
@@ -106,9 +122,6 @@ class Mysql2Driver implements SqlDriver {
         await session.query(`SET TRANSACTION ISOLATION LEVEL ${isolation}`, attempt)
       }
       await session.query('START TRANSACTION', attempt)
-      // Whoever is gone before it is taken would leave it open.
-      attempt.onCancel = () => session.destroy()
-      if (attempt.over) throw new DriverFailure({ kind: 'aborted' })
     } catch (error) {
       session.destroy()
       throw error

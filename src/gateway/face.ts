@@ -52,7 +52,7 @@ export interface Limits {
   readonly consumerIdleMs: number
   /** The longest that reading from Kafka waits for a first message. Milliseconds, default 30 s. */
   readonly pollMs: number
-  /** The largest body of a request to MongoDB or SQL Server: a document of 16 MB takes more as EJSON. Default 48 MB, as a message over TCP. */
+  /** The largest body of a request to MongoDB, SQL Server or ScyllaDB: a document of 16 MB takes more as EJSON. Default 48 MB, as a message over TCP. */
   readonly documentBodyBytes: number
   /** The most documents or writes of one MongoDB request, or rows of one insert into SQL Server. Default 100,000, as over TCP. */
   readonly writes: number

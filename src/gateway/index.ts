@@ -50,7 +50,7 @@ export interface GatewayOptions {
   readonly scylladb?: ScyllaDB | undefined
   /**
    * The keyspaces that are served, and then by SELECT, INSERT, UPDATE and DELETE only. Default: all statements, and
-   * all keyspaces but those of the server itself; `system_schema` is served.
+   * all keyspaces but those of the server itself, of which `system_schema` and `system.local` are served.
    */
   readonly scylladbKeyspaces?: readonly string[] | undefined
   /** The consistency levels that are served, the serial ones among them. Default: all. */

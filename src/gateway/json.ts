@@ -10,13 +10,10 @@ export type Body = Readonly<Record<string, unknown>>
  * A request that has no other fields than these: one that is misspelt would be missed.
  * @throws Refusal
  */
-export async function bodyOf(
-  call: Call,
-  fields: readonly string[],
-  bodyBytes?: number,
-): Promise<Body> {
+export async function bodyOf(call: Call, fields: readonly string[]): Promise<Body> {
+  const bytes = await call.body(call.limits.documentBodyBytes)
   // A number of many digits is a double, as it was written.
-  const body = object(parseJson(await call.body(bodyBytes), asItIs), 'the body')
+  const body = object(parseJson(bytes, asItIs), 'the body')
   if (Object.keys(body).every((name) => fields.includes(name))) return body
   throw new Refusal('invalid', `the body has a field beside ${fields.join(', ')}`)
 }

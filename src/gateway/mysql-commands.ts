@@ -85,6 +85,16 @@ function ofSavepoint(tokens: readonly Token[]): Command | undefined {
   return last?.type === 'word' || last?.type === 'name' ? { does, name } : undefined
 }
 
+const writing = new Set(['INSERT', 'REPLACE', 'UPDATE', 'DELETE'])
+
+/** By its first word. False says nothing. */
+export function plainlyWrites(text: string): boolean {
+  for (const { type, text: token } of tokensOf(text, 'mysql')) {
+    if (type !== 'comment') return writing.has(token)
+  }
+  return false
+}
+
 const namedLocks = new Set(['GET_LOCK', 'RELEASE_LOCK', 'RELEASE_ALL_LOCKS'])
 
 /** What a statement locks: a name, which would stay locked for as long as the connection lives, or the `rows` that it reads. */

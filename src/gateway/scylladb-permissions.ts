@@ -13,6 +13,8 @@ export interface Permitted {
 
 /** What a server keeps about itself is in these: its users' credentials, and rows that are on their way. */
 const internal = /^system(?:$|_(?!schema$))/
+/** Who a node is, which everybody asks to learn whether it answers. */
+const harmless = { keyspace: 'system', table: 'local' }
 
 /** Which statements pass, for whom. */
 export class Permissions {
@@ -55,14 +57,16 @@ export class Permissions {
       if (this.#keyspaces === undefined) return
       throw new Refusal('forbidden', 'the gateway serves no such statements')
     }
-    const keyspace = keyspaceOf(kind, cql) ?? current
+    const { keyspace = current, table } = targetOf(kind, cql)
     // Without any, the server refuses the name.
-    if (keyspace === undefined || this.#serves(keyspace)) return
+    if (keyspace === undefined || this.#serves(keyspace, table)) return
     throw new Refusal('forbidden', 'the gateway does not serve this keyspace')
   }
 
-  #serves(keyspace: string): boolean {
-    return this.#keyspaces?.has(keyspace) ?? !internal.test(keyspace)
+  #serves(keyspace: string, table: string): boolean {
+    if (this.#keyspaces !== undefined) return this.#keyspaces.has(keyspace)
+    const isHarmless = keyspace === harmless.keyspace && table === harmless.table
+    return isHarmless || !internal.test(keyspace)
   }
 }
 
@@ -74,27 +78,33 @@ const before: Readonly<Record<string, string>> = {
   UPDATE: 'UPDATE',
 }
 
+interface Target {
+  /** `undefined` if the statement names none. */
+  readonly keyspace?: string
+  readonly table: string
+}
+
 /**
- * The keyspace that a statement names; `undefined` if it names none.
+ * The table that a statement is about.
  * https://cassandra.apache.org/doc/latest/cassandra/developing/cql/ddl.html#common-definitions
  * @throws Refusal for what is not of the form `FROM table` or `FROM keyspace.table`: `FROM f(keyspace.table)`
  */
-function keyspaceOf(kind: string, cql: string): string | undefined {
+function targetOf(kind: string, cql: string): Target {
   const tokens = [...tokensOf(cql)].filter(({ type }) => type !== 'comment')
   const word = tokens.findIndex(({ type, text }) => type === 'word' && text === before[kind])
-  const [first, dot, table, next] = tokens.slice(word + 1)
-  const qualified = isSymbol(dot, '.')
-  const after = qualified ? next : dot
-  const isClear =
-    word >= 0 &&
-    isName(first) &&
-    (!qualified || isName(table)) &&
-    (after === undefined ||
-      after.type === 'word' ||
-      isSymbol(after, ';') ||
-      (kind === 'INSERT' && isSymbol(after, '(')))
-  if (!isClear) throw new Refusal('invalid', 'the statement does not say which table it is about')
-  return qualified ? nameOf(first) : undefined
+  const [first, dot, second, next] = tokens.slice(word + 1)
+  const isQualified = isSymbol(dot, '.')
+  const after = isQualified ? next : dot
+  const ends =
+    after === undefined ||
+    after.type === 'word' ||
+    isSymbol(after, ';') ||
+    (kind === 'INSERT' && isSymbol(after, '('))
+  if (word >= 0 && ends && isName(first)) {
+    if (!isQualified) return { table: nameOf(first) }
+    if (isName(second)) return { keyspace: nameOf(first), table: nameOf(second) }
+  }
+  throw new Refusal('invalid', 'the statement does not say which table it is about')
 }
 
 function isSymbol(token: Token | undefined, text: string): boolean {

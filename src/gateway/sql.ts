@@ -26,11 +26,7 @@ export function sqlFace(sql: Sql): Face {
   const routes = Object.entries(requests).map(([path, { fields, run }]) => {
     const handler = async (call: Call) => {
       try {
-        const reply = await run(
-          sessions,
-          await bodyOf(call, fields, call.limits.documentBodyBytes),
-          call,
-        )
+        const reply = await run(sessions, await bodyOf(call, fields), call)
         return { type: 'application/json', body: JSON.stringify(reply) }
       } catch (error) {
         // The caller's client is not closed, and another gateway may be there.

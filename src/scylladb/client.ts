@@ -277,7 +277,7 @@ export class ScyllaDB extends Client<ScyllaDriver> {
   override health(options: HealthOptions = {}): Promise<void> {
     const { minUpShare, ...rest } = options
     const { driver } = this
-    if (minUpShare !== undefined && !(minUpShare > 0 && minUpShare <= 1)) {
+    if (minUpShare !== undefined && !isShare(minUpShare)) {
       return this.#refuse('ping', invalid('minUpShare is not above 0 and at most 1'), options)
     }
     const isHealthy = async (_: undefined, attempt: Attempt) => {
@@ -359,6 +359,10 @@ export class ScyllaDB extends Client<ScyllaDriver> {
     const label = all.includes(consistency) ? String(consistency) : 'unknown'
     return this.calls.refuse(name, error, label)
   }
+}
+
+function isShare(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && value <= 1
 }
 
 /** Page after page, up to so many rows. */

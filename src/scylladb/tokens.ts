@@ -63,7 +63,8 @@ function endOf(cql: string, at: number, separates: boolean): End {
   if (char === '/' && next === '*') return upTo(cql, at, '*/', 'comment')
   if ((char === '-' && next === '-') || (char === '/' && next === '/')) {
     const end = cql.slice(at).search(/[\r\n]/)
-    return { end: end < 0 ? cql.length : at + end, type: 'comment' }
+    // At the end of the text, the server knows none.
+    return end < 0 ? { end: cql.length, type: 'unclear' } : { end: at + end, type: 'comment' }
   }
   if (char === '?') return { end: at + 1, type: 'marker' }
   if (char === ':' && !separates) {

@@ -160,15 +160,16 @@ export class Sql extends Queries {
     return withContext(context, async () => {
       for (let attempt = 0; ; attempt++) {
         const state: State = { committing: false, over: false }
+        // Two that conflict would otherwise meet again.
+        const wait = fullJitter(attempt, 5, 500)
         try {
           return await this.#transaction(work, { isolation }, state)
         } catch (error) {
-          if (attempt >= retries || state.over) throw error
+          if (attempt >= retries || state.over || leftOfContext() <= wait) throw error
           if (!isInfraError(error) || !error.retryable) throw error
           if (state.committing && error.outcome !== 'not-applied') throw error
         }
-        // Two that conflict would otherwise meet again. The deadline ends it: BEGIN fails once it is over.
-        await new Promise((resolve) => setTimeout(resolve, fullJitter(attempt, 5, 500)))
+        await new Promise((resolve) => setTimeout(resolve, wait))
       }
     })
   }
@@ -370,6 +371,11 @@ interface State {
   over: boolean
 }
 
+/** Milliseconds. */
+function leftOfContext(): number {
+  return (currentContext()?.due ?? Infinity) - performance.now()
+}
+
 /** Ends the wait for work once its context is over, though what the work waits for may not notice. */
 class ContextEnd {
   /** What `or` threw, if it was the end. */
@@ -383,10 +389,9 @@ class ContextEnd {
 
   constructor() {
     this.#reached.catch(() => {})
-    const left = (currentContext()?.due ?? Infinity) - performance.now()
     this.#timer = setTimeout(
       () => this.#fail('timeout', 'the time of the transaction is over'),
-      Math.min(maxDelayMs, Math.max(0, left)),
+      Math.min(maxDelayMs, Math.max(0, leftOfContext())),
     )
     if (this.#signal?.aborted) this.handleEvent()
     this.#signal?.addEventListener('abort', this)

@@ -30,13 +30,17 @@ const meaning = lookup({
 export function classifySqlite({ errcode, message }: SqliteErrorLike): Failure {
   // SQLite has one code for all that it finds when it reads a statement.
   if (errcode === 1) {
-    if (/^no such (table|function)\b/.test(message))
-      return { kind: 'not-found', detail: words.noTable }
-    if (/^no such column\b|has no column named\b/.test(message)) {
-      return { kind: 'not-found', detail: words.noColumn }
+    const outcome = 'not-applied'
+    if (/^no such (table|function)\b/.test(message)) {
+      return { kind: 'not-found', outcome, detail: words.noTable }
     }
-    if (/\balready exists$/.test(message)) return { kind: 'conflict', detail: words.exists }
-    return { kind: 'invalid', detail: words.syntax }
+    if (/^no such column\b|has no column named\b/.test(message)) {
+      return { kind: 'not-found', outcome, detail: words.noColumn }
+    }
+    if (/\balready exists$/.test(message)) {
+      return { kind: 'conflict', outcome, detail: words.exists }
+    }
+    return { kind: 'invalid', outcome, detail: words.syntax }
   }
   const failure = meaning(errcode)
   if (errcode === 1555 || errcode === 2067) {

@@ -65,6 +65,8 @@ function same(a: unknown, b: unknown): boolean {
     const other = b as Uint8Array
     return a.length === other.length && a.every((byte, i) => byte === other[i])
   }
+  // In the order of their items: whoever compares knows it.
+  if (a instanceof Set || a instanceof Map) return same([...a], [...(b as Set<unknown>)])
   const keys = Object.keys(a)
   return (
     keys.length === Object.keys(b).length &&
@@ -96,6 +98,9 @@ function write(value: unknown): string {
   }
   if (value instanceof Date) return `Date(${value.getTime()})`
   if (Array.isArray(value)) return `[${value.map(write).join(', ')}]`
+  if (value instanceof Set || value instanceof Map) {
+    return `${value.constructor.name}(${write([...value])})`
+  }
   const fields = Object.entries(value).map(
     ([name, field]) => `${JSON.stringify(name)}: ${write(field)}`,
   )

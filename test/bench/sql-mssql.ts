@@ -35,7 +35,7 @@ export const figures: readonly Figure[] = [
   },
   {
     name: 'mssql.bulkInsert.100k',
-    bare: 'mssql, row by row (2,000, per row)',
+    bare: 'mssql, row by row (500, per row)',
     unit: 'us',
     comparison: 'ratio',
     target: 10,
@@ -77,9 +77,9 @@ function select(
           const [same] = (await theirs()).recordset
           if (row?.n !== BigInt(same?.n as string)) throw new Error('the rows are not the same')
           return await inTurns(
-            15,
-            () => timed(1000, 50, ours),
-            () => timed(1000, 50, theirs),
+            9,
+            () => timed(500, 50, ours),
+            () => timed(500, 50, theirs),
           )
         } finally {
           await bare.close()
@@ -99,7 +99,7 @@ async function bulk(url: string): Promise<Pair[]> {
   const perRow = (count: number, started: number) => ((performance.now() - started) * 1000) / count
   try {
     return await inTurns(
-      3,
+      1,
       async () => {
         await emptied()
         const started = performance.now()
@@ -109,7 +109,7 @@ async function bulk(url: string): Promise<Pair[]> {
       },
       async () => {
         await emptied()
-        const some = rows.slice(0, 2000)
+        const some = rows.slice(0, 500)
         const started = performance.now()
         for (const { id, name, n } of some) {
           const request = bare.request().input('id', Int, id).input('name', NVarChar(50), name)

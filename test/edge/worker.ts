@@ -1,5 +1,6 @@
+import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
-import { build } from 'esbuild'
+import { build, type Plugin } from 'esbuild'
 import { Miniflare } from 'miniflare'
 import { afterAll } from 'vitest'
 
@@ -8,6 +9,8 @@ interface WorkerOptions {
   readonly flags?: string[]
   /** Takes what the Worker logs. Default: it is printed. */
   readonly log?: string[]
+  /** Hyperdrive bindings: connection strings, each with a password. */
+  readonly hyperdrives?: Record<string, string>
 }
 
 interface Scheduled {
@@ -20,7 +23,7 @@ interface Scheduled {
 export async function startWorker(
   source: URL,
   bindings: Record<string, string>,
-  { flags = ['nodejs_compat'], log }: WorkerOptions = {},
+  { flags = ['nodejs_compat'], log, hyperdrives }: WorkerOptions = {},
 ): Promise<{
   readonly url: URL
   /** What a Cron Trigger does. Gives `ok` or `exception`. */
@@ -34,6 +37,7 @@ export async function startWorker(
     target: 'es2023',
     conditions: ['workerd', 'worker', 'browser'],
     external: ['node:*', 'cloudflare:*'],
+    plugins: [builtins],
   })
   const worker = new Miniflare({
     modules: true,
@@ -41,6 +45,7 @@ export async function startWorker(
     compatibilityDate: '2026-07-30',
     compatibilityFlags: flags,
     bindings,
+    ...(hyperdrives && { hyperdrives }),
     ...(log && {
       handleStructuredLogs: ({ message }: { message: string }) => {
         log.push(message)
@@ -55,4 +60,19 @@ export async function startWorker(
       return (await (fetcher as Scheduled).scheduled()).outcome
     },
   }
+}
+
+/** For libraries that say `require('net')`: as `import` from `node:net`, which workerd has. */
+const builtins: Plugin = {
+  name: 'builtins',
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: new RegExp(`^(${builtinModules.join('|')})$`) }, ({ path, kind }) =>
+      kind === 'require-call'
+        ? { path, namespace: 'builtin' }
+        : { path: `node:${path}`, external: true },
+    )
+    onLoad({ filter: /.*/, namespace: 'builtin' }, ({ path }) => ({
+      contents: `import builtin from 'node:${path}'; module.exports = builtin`,
+    }))
+  },
 }

@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { type InfraError, isInfraError } from '../../src/core/index.ts'
 import type { CqlReply, ScyllaDB } from '../../src/scylladb/index.ts'
+import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 import { ownKeyspace } from '../engines/own.ts'
 import { startScylladbGateway } from './scylladb-gateway.ts'
@@ -83,13 +84,17 @@ describe('the gateway over a real engine', needs(server), async () => {
 
   test('a statement is prepared once, and bound at the server', async () => {
     const cql = 'SELECT n FROM numbers WHERE p = ? AND n = ?'
-    const hostile = `1; DROP TABLE numbers`
-    await Promise.all(Array.from({ length: 50 }, (_, n) => http.execute(cql, [1, n])))
-    expect(await failure(http.execute(cql, [hostile, 1]))).toMatchObject({ kind: 'invalid' })
-    const known = await direct.execute<{ query_string: string }>(
-      'SELECT query_string FROM system.prepared_statements',
-    )
-    expect(known.rows.filter(({ query_string }) => query_string === cql)).toHaveLength(1)
+    const proxy = await startProxy(Number(server.hosts[0]!.split(':')[1]))
+    onTestFinished(() => proxy.close())
+    const hosts = [`127.0.0.1:${proxy.port}`]
+    const { open } = await startScylladbGateway({ ...server, hosts }, keyspace)
+    const client = open()
+    await Promise.all(Array.from({ length: 50 }, (_, n) => client.execute(cql, [1, n])))
+    // The text is in requests to prepare it, and in no others.
+    const sent = Buffer.concat(proxy.received).toString('latin1')
+    expect(sent.split(cql)).toHaveLength(2)
+    const hostile = '1; DROP TABLE numbers'
+    expect(await failure(client.execute(cql, [hostile, 1]))).toMatchObject({ kind: 'invalid' })
   })
 
   test('what a token that only reads may ask changes nothing', async () => {
@@ -148,7 +153,7 @@ describe('the gateway over a real engine', needs(server), async () => {
       (client) => client.batch([{ cql: 'INSERT INTO counters (p, n) VALUES (1, 1)' }]),
       (client) => client.batch([{ cql: 'UPDATE counters SET n = n + 1 WHERE p = 1' }]),
       (client) =>
-        client.batch([{ cql: inserts(1)[0]!.cql, parameters: [1, 1, big] }], { type: 'logged' }),
+        client.batch([1, 2].map((p) => ({ cql: inserts(p)[0]!.cql, parameters: [p, 1, big] }))),
       (client) => client.one('SELECT n FROM numbers WHERE p = 77'),
       (client) => client.one('SELECT n FROM numbers WHERE p = 1'),
     ]

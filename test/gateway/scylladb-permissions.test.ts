@@ -193,7 +193,7 @@ describe('keyspaces', () => {
       }
     }
     const served = sent.length
-    for (const table of ['other.t', '"Mine".t', 'system_schema.tables', 'k"2".t']) {
+    for (const table of ['other.t', '"Mine".t', 'system_schema.tables', 'system.local']) {
       for (const cql of statements(table)) {
         expect((await post('execute', { cql })).status, cql).toBeGreaterThanOrEqual(400)
         expect((await post('batch', { statements: [{ cql }] })).status).toBeGreaterThanOrEqual(400)
@@ -240,21 +240,22 @@ describe('keyspaces', () => {
         const cql = `${start} ${before} ${name} ${after}`
         const earlier = sent.length
         await post('execute', { cql })
-        // Then the name stands within a comment or quotes, or behind a table that is served.
-        if (sent.length > earlier)
-          expect(plain(cql)).not.toMatch(/^(SELECT a FROM|INSERT INTO|UPDATE|DELETE FROM) system/i)
+        if (sent.length > earlier) expect(tableOf(cql)).not.toMatch(/^system\./)
       }),
       { numRuns: 5000 },
     )
   })
 })
 
-/** Without comments and with one space between words, for what has no quotes that are unclear. */
-function plain(cql: string): string {
-  return cql
-    .replace(/\/\*[\s\S]*?\*\/|(?:--|\/\/)[^\r\n]*/g, ' ')
-    .replace(/"/g, '')
-    .replace(/\s+/g, ' ')
+/** What a statement is about, by the lexer of Cassandra: `system.roles`. */
+function tableOf(cql: string): string {
+  const lexer =
+    /(?:--|\/\/)[^\r\n]*|\/\*[\s\S]*?\*\/|'(?:[^']|'')*'|"(?:[^"]|"")*"|\$\$[\s\S]*?\$\$|[A-Za-z]\w*|\d+|\S/g
+  const tokens = (cql.match(lexer) ?? [])
+    .filter((token) => !/^(?:--|\/\/|\/\*)/.test(token))
+    .map((token) => (token[0] === '"' ? token.slice(1, -1) : token.toLowerCase()))
+  const word = tokens.findIndex((token) => /^(?:from|into|update)$/.test(token))
+  return tokens.slice(word + 1, word + 4).join('')
 }
 
 describe('consistency levels', () => {

@@ -124,7 +124,7 @@ describe('requests', () => {
   })
 
   test('limits: of a body, of a batch, of a page', async () => {
-    const limits = { bodyBytes: 300, commands: 2, rows: 10 }
+    const limits = { documentBodyBytes: 300, commands: 2, rows: 10 }
     const { post, sent } = scriptedGateway(undefined, { limits })
     const statements = Array(3).fill({ cql: 'DELETE FROM k.t WHERE a = 1' })
     expect((await post('batch', { statements })).status).toBe(413)

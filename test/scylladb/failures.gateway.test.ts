@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import fc from 'fast-check'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type GatewayOptions, gateway } from '../../adapters/scylladb/gateway.ts'
 import { type InfraError, isInfraError } from '../../src/core/index.ts'
 import { ScyllaDB, type ScyllaOptions } from '../../src/scylladb/index.ts'
@@ -16,8 +16,12 @@ import {
   silence,
   throttled,
 } from '../chaos/http.ts'
+import { startProxy } from '../chaos/proxy.ts'
+import { engine, needs } from '../engines/index.ts'
+import { ownKeyspace } from '../engines/own.ts'
+import { startScylladbGateway } from '../gateway/scylladb-gateway.ts'
+import { token } from '../gateway/scylladb-scripted.ts'
 
-const token = 'token-of-the-tests'
 const select = 'SELECT a FROM k.t'
 const insert = 'INSERT INTO k.t (a) VALUES (?)'
 /** What may not be sent twice. */
@@ -204,7 +208,9 @@ describe('the gateway adapter against a server that fails', () => {
         fc.constantFrom(200, 200, 400, 500),
         async (reply, header, status) => {
           server.handler = (_, response) =>
-            response.writeHead(status, header && { 'dualport-error': header }).end(reply)
+            response
+              .writeHead(status, header === undefined ? {} : { 'dualport-error': header })
+              .end(reply)
           const result = await client
             .reply(select, [], undefined, undefined)
             .catch((error: unknown) => error)
@@ -391,4 +397,183 @@ describe('credentials and options', () => {
     expect(make).toThrow(expect.objectContaining({ code: 'SCYLLADB_CONFIG' }))
     expect(make).not.toThrow(/secret/)
   })
+})
+
+const server = await engine('cassandra-process')
+const keyspace = await ownKeyspace(server)
+
+describe('through a gateway that fails', needs(server), async () => {
+  if (server.missing !== undefined) {
+    test('fails well', () => {})
+    return
+  }
+  const served = await startScylladbGateway(server, keyspace)
+  const { direct, attempts, open: connect } = served
+  const proxy = await startProxy(served.port)
+  afterEach(() => proxy.setMode('pass'))
+  afterAll(() => proxy.close())
+  const url = `http://127.0.0.1:${proxy.port}/scylladb`
+  await direct.execute('CREATE TABLE things (a int PRIMARY KEY, b int)')
+  await direct.execute('CREATE TABLE counters (a int PRIMARY KEY, n counter)')
+  const all = 'SELECT a FROM things'
+  const add = 'UPDATE counters SET n = n + 1 WHERE a = ?'
+  const claim = 'INSERT INTO things (a) VALUES (?) IF NOT EXISTS'
+  const counted = async (a: number) => {
+    const row = await direct.maybeOne<{ n: bigint }>('SELECT n FROM counters WHERE a = ?', [a])
+    return row?.n ?? 0n
+  }
+  const stored = async (a: number) =>
+    (await direct.maybeOne('SELECT a FROM things WHERE a = ?', [a])) !== null
+  /** Requests that arrived at the proxy since it had `sent` chunks. */
+  const requests = (sent: number) =>
+    Buffer.concat(proxy.received.slice(sent)).toString('latin1').split('POST /scylladb/').length - 1
+  const retrying = { retry: { retries: 2, baseMs: 1, maxMs: 2 } }
+
+  test('a gateway that is down: nothing was applied, and the next call works when it is back', async () => {
+    const client = connect({ url })
+    await client.execute(all)
+    await proxy.setMode('refuse')
+    const errors: InfraError[] = []
+    // The first may still find the connection that broke.
+    for (let i = 0; i < 3; i++) errors.push(await failure(client.execute(add, [1])))
+    expect(errors.map(({ kind }) => kind)).toEqual(Array(3).fill('unavailable'))
+    expect(errors[2]).toMatchObject({ outcome: 'not-applied', retryable: true })
+    await proxy.setMode('pass')
+    await client.execute(add, [1])
+    expect(await counted(1)).toBe(1n)
+  })
+
+  test('a silent gateway: unknown by the deadline, and sent once', async () => {
+    const client = connect({ url }, retrying)
+    await client.execute(all)
+    await proxy.setMode('blackhole')
+    const sent = proxy.received.length
+    const error = await failure(client.execute(add, [2], { timeoutMs: 300 }), 300)
+    expect(error).toMatchObject({ kind: 'timeout', outcome: 'unknown' })
+    expect(requests(sent)).toBe(1)
+    await proxy.setMode('pass')
+    await client.execute(add, [2])
+    expect([1n, 2n]).toContain(await counted(2))
+  })
+
+  test.each([
+    ['a counter', add, () => counted(3).then((n) => expect(n).toBe(1n))],
+    ['a condition', claim, () => stored(3).then((is) => expect(is).toBe(true))],
+  ])('a reply that is cut: %s may have been applied, and was sent once', async (_, cql, check) => {
+    const client = connect({ url }, retrying)
+    await client.execute(all)
+    await proxy.setMode('cut')
+    const sent = proxy.received.length
+    expect(await failure(client.execute(cql, [3]))).toMatchObject({
+      kind: 'unavailable',
+      outcome: 'unknown',
+    })
+    expect(requests(sent)).toBe(1)
+    await proxy.setMode('pass')
+    await check()
+  })
+
+  test('what may be repeated is: the same timestamp, so the same effect', async () => {
+    const client = connect({ url }, retrying)
+    await client.execute(all)
+    await proxy.setMode('cut')
+    const sent = proxy.received.length
+    const lost = client.execute('INSERT INTO things (a, b) VALUES (4, 1)')
+    await once(proxy, 'reply')
+    await failure(lost)
+    expect(requests(sent)).toBe(3)
+    await proxy.setMode('pass')
+    const [row] = (await direct.execute('SELECT b, writetime(b) AS t FROM things WHERE a = 4')).rows
+    expect(row?.b).toBe(1)
+  })
+
+  test('garbage, and a request that never arrives', async () => {
+    const client = connect({ url })
+    for (const [mode, kind] of [
+      ['garbage', 'internal'],
+      ['reset', 'unavailable'],
+    ] as const) {
+      await client.execute(all)
+      await proxy.setMode(mode)
+      const error = await failure(client.execute(add, [5]))
+      expect(error).toMatchObject({ kind, outcome: 'unknown' })
+      await proxy.setMode('pass')
+    }
+    expect(await counted(5)).toBe(0n)
+  })
+
+  test('a page whose reply is lost is asked for again, and no row is skipped', async () => {
+    await direct.execute('CREATE TABLE pages (p int, n int, PRIMARY KEY (p, n))')
+    const insert = 'INSERT INTO pages (p, n) VALUES (1, ?)'
+    await direct.batch(Array.from({ length: 30 }, (_, n) => ({ cql: insert, parameters: [n] })))
+    const client = connect({ url })
+    const rows = client.stream<{ n: number }>('SELECT n FROM pages WHERE p = 1', [], {
+      pageSize: 10,
+    })
+    const read = await rows.nextPage()
+    await proxy.setMode('cut')
+    await failure(rows.nextPage())
+    await proxy.setMode('pass')
+    for await (const row of rows) read.push(row)
+    expect(read.map(({ n }) => n)).toEqual(Array.from({ length: 30 }, (_, n) => n))
+  })
+
+  test('a caller who is gone, or out of time, ends the wait at the gateway', async () => {
+    const client = connect({ url })
+    await client.execute(all)
+    server.pause()
+    try {
+      // A process stops a moment after it is told to, and may still have answered.
+      const abort = new AbortController()
+      const asked = attempts.length
+      const read = failure(client.execute(all, [], { signal: abort.signal }))
+      await vi.waitFor(() => expect(attempts.length).toBeGreaterThan(asked))
+      const attempt = attempts.at(-1)!
+      abort.abort()
+      await read
+      await vi.waitFor(() => expect(attempt.over).toBe(true))
+      const headers = { authorization: `Bearer ${token}`, 'dualport-timeout-ms': '200' }
+      const late = await fetch(`${served.url}/execute`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ cql: claim, parameters: [6] }),
+      })
+      expect(late.status).toBe(504)
+      expect(late.headers.get('dualport-error')).toBe('SCYLLADB_TIMEOUT;unknown')
+    } finally {
+      server.resume()
+    }
+    await vi.waitFor(() => client.execute(all), { timeout: 15_000 })
+  })
+
+  test('an engine that is silent behind the gateway: unknown, by the deadline, and once', async () => {
+    const client = connect({ url }, retrying)
+    await client.execute(add, [7])
+    server.pause()
+    let error: InfraError
+    try {
+      error = await failure(client.execute(add, [7], { timeoutMs: 300 }), 300)
+    } finally {
+      server.resume()
+    }
+    expect(error).toMatchObject({ kind: 'timeout', outcome: 'unknown' })
+    await vi.waitFor(() => client.execute(all), { timeout: 15_000 })
+    expect([1n, 2n]).toContain(await counted(7))
+  })
+
+  test('an engine that is killed behind the gateway, and started again', async () => {
+    const client = connect({ url })
+    await client.execute(claim, [8])
+    await server.kill()
+    // The first may find the connection that broke.
+    const errors: InfraError[] = []
+    for (const a of [9, 9]) errors.push(await failure(client.execute(claim, [a])))
+    expect(errors.map(({ kind }) => kind)).toEqual(['unavailable', 'unavailable'])
+    expect(errors[1]).toMatchObject({ outcome: 'not-applied' })
+    expect(await failure(client.health())).toMatchObject({ kind: 'unavailable' })
+    await server.start()
+    await vi.waitFor(() => client.health(), { timeout: 15_000 })
+    await vi.waitFor(() => direct.health(), { timeout: 15_000 })
+    expect([await stored(8), await stored(9)]).toEqual([true, false])
+  }, 60_000)
 })

@@ -2,8 +2,13 @@ import { once } from 'node:events'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { planetscale } from '../../adapters/sql/planetscale.ts'
-import { type ClientOptions, type InfraError, isInfraError } from '../../src/core/index.ts'
-import { Sql } from '../../src/sql/index.ts'
+import {
+  type ClientOptions,
+  detachedAttempt,
+  type InfraError,
+  isInfraError,
+} from '../../src/core/index.ts'
+import { Sql, type Statement } from '../../src/sql/index.ts'
 import {
   badGateway,
   cutShort,
@@ -474,6 +479,31 @@ describe('planetscale through a gateway that fails', needs(mysql), async () => {
       kind: 'timeout',
     })
     await eventually(async () => expect(await gateway.running()).toEqual([]))
+  })
+
+  test('a transaction of which a statement was stopped does nothing but roll back', async () => {
+    const driver = planetscale({ url, username: 'app', password: token })
+    onTestFinished(() => driver.close())
+    const attempt = () => detachedAttempt('test', 5000)
+    const statement = (text: string): Statement => ({
+      ...{ text, parameters: [], kind: 'OTHER', insertId: false },
+    })
+    const transaction = await driver.begin({}, attempt())
+    const stopped = attempt()
+    const work = transaction.run(statement('select sleep(30) as broken'), stopped)
+    const rejected = expect(work).rejects.toThrow()
+    await eventually(async () => expect(await gateway.running()).toHaveLength(1))
+    stopped.onCancel?.()
+    await rejected
+    const sent = proxy.received.length
+    for (const late of [
+      transaction.run(statement('select 1'), attempt()),
+      transaction.commit(attempt()),
+    ]) {
+      await expect(late).rejects.toMatchObject({ failure: { kind: 'closed' } })
+    }
+    expect(proxy.received).toHaveLength(sent)
+    await transaction.rollback(attempt())
   })
 
   test('two gateway processes behind one address: the wrong one says so, and nothing is applied', async () => {

@@ -60,7 +60,7 @@ class Cursor implements ServerCursor {
   next(attempt: Attempt): Promise<Page> {
     if (attempt.over) {
       void this.stop()
-      throw new DriverFailure({ kind: 'aborted' })
+      return Promise.reject(new DriverFailure({ kind: 'aborted' }))
     }
     const page = this.#wait()
     if (this.#isOver) this.#deliver()

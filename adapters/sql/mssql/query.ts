@@ -28,11 +28,15 @@ export function requestOf(
 /** Runs a statement and reads what it gives. */
 export async function query(link: Link, statement: Statement, attempt: Attempt): Promise<Reply> {
   const reading = new Reading(statement)
-  await link.exec(attempt, (done) => {
-    const request = requestOf(link, statement, done)
-    reading.listen(request, link)
-    link.connection.execSql(request)
-  })
+  try {
+    await link.exec(attempt, (done) => {
+      const request = requestOf(link, statement, done)
+      reading.listen(request, link)
+      link.connection.execSql(request)
+    })
+  } catch (error) {
+    throw reading.failure ?? error
+  }
   return reading.reply()
 }
 
@@ -54,7 +58,8 @@ class Reading {
   #rowsAffected = 0
   #isStart = true
   #identity: Result | undefined
-  #failure: unknown
+  /** A value that could not be read, for which the statement was stopped. */
+  failure: unknown
 
   constructor({ kind }: Statement) {
     this.#isChange = changes.has(kind)
@@ -74,7 +79,7 @@ class Reading {
       try {
         current.rows.push(current.columns.row(values))
       } catch (error) {
-        this.#failure ??= error
+        this.failure ??= error
         link.cancel()
       }
     })
@@ -95,7 +100,6 @@ class Reading {
   }
 
   reply(): Reply {
-    if (this.#failure !== undefined) throw this.#failure
     const { columns, rows = [] } = this.#first ?? {}
     const identity = this.#identity?.rows[0]?.[0] as bigint | null | undefined
     return {
@@ -129,7 +133,7 @@ export async function call(
       link.cancel()
     }
   }
-  await link.exec(attempt, (done) => {
+  const running = link.exec(attempt, (done) => {
     const request = new tedious.Request(name.map(quoted).join('.'), done)
     for (const parameter of parameters) {
       addParameter(request, tedious.TYPES, parameter.name, parameter, parameter.output)
@@ -151,7 +155,11 @@ export async function call(
     })
     link.connection.callProcedure(request)
   })
-  if (failure !== undefined) throw failure
+  try {
+    await running
+  } catch (error) {
+    throw failure ?? error
+  }
   return {
     sets: sets.map(({ columns, rows }) => ({ columns: columns.names, types: columns.types, rows })),
     output: { ...output },

@@ -45,7 +45,7 @@ export class Connector {
   }
 
   /** @throws DriverFailure, `not-applied` */
-  open(kill: Kill): Promise<Session> {
+  open(kill?: Kill): Promise<Session> {
     return this.#connect(async (native) => {
       const { connectTimeoutMs, maxPreparedStatements } = this.#settings
       const session = new Session(native, kill, maxPreparedStatements)

@@ -83,9 +83,13 @@ export class Cursor implements ServerCursor {
     return page
   }
 
-  async close(): Promise<void> {
-    if (this.#ended === undefined) return
-    this.#abandon()
+  async close(attempt: Attempt): Promise<void> {
+    if (this.#session.canStop) this.#abandon()
+    else {
+      // What is left is read instead: a transaction needs the connection.
+      attempt.onCancel = () => this.#session.cancel()
+      this.#discard()
+    }
     await this.#ended
     await this.#session.stopping
   }
@@ -115,10 +119,15 @@ export class Cursor implements ServerCursor {
 
   /** Nobody wants the rest: the server is told, and what is on its way is thrown away. */
   #abandon(): void {
-    if (this.#over === undefined || this.#discards) return
+    if (this.#over === undefined) return
+    this.#session.cancel()
+    this.#discard()
+  }
+
+  #discard(): void {
+    if (this.#over === undefined) return
     this.#discards = true
     this.#rows = []
-    this.#session.cancel()
     this.#session.native.resume()
   }
 

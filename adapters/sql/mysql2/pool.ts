@@ -162,11 +162,11 @@ export class SessionPool implements Pool {
 
   #expire(waiter: Waiter): void {
     this.#leave(waiter)
-    const { maxPoolSize } = this.#settings
+    const { size } = this.#sessions
     const detail =
-      this.#sessions.size === 0
-        ? 'no connection was made in time'
-        : `no connection was free in time: all of the pool were in use, ${maxPoolSize} at most`
+      size === 0
+        ? 'no connection of the pool was made in time'
+        : `no connection was free in time: ${size} of the pool's ${this.#settings.maxPoolSize} in use`
     // The same again would be over before it is in line.
     const retryAfterMs = earlyMs
     waiter.reject(

@@ -24,7 +24,7 @@ export type Kill = (threadId: number, isRunning: () => boolean) => Promise<void>
 
 /** From a cancellation to a session that is as good as before. Then the connection is cut. */
 const graceMs = 3000
-/** The library sends these only as text. */
+/** The server takes it only as text. */
 const unprepareable = 1295
 const killed = 1317
 
@@ -37,16 +37,16 @@ export class Session {
   stopping: Promise<void> | undefined
   /** Called once, when it is of no use any more. */
   onDead: (() => void) | undefined
-  readonly #kill: Kill
+  readonly #kill: Kill | undefined
   readonly #maxStatements: number
   readonly #statements = new Map<string, Prepared>()
-  /** Of `insertRows`: it may be huge, so that one is enough. */
+  /** Such a one may be huge, so that one is enough. */
   #bulkText: string | undefined
   #attempt: Attempt | undefined
   #lost: ((error: unknown) => void) | undefined
   #onEnd: (() => void) | undefined
 
-  constructor(native: NativeConnection, kill: Kill, maxStatements: number) {
+  constructor(native: NativeConnection, kill: Kill | undefined, maxStatements: number) {
     this.native = native
     this.#kill = kill
     this.#maxStatements = maxStatements
@@ -55,7 +55,7 @@ export class Session {
     native.on('end', () => this.#die())
   }
 
-  /** The most rows of what has rows, or else counts. Bound at the server. */
+  /** Prepared at the server, where the values are bound. */
   async execute(
     text: string,
     values: readonly unknown[],
@@ -110,14 +110,20 @@ export class Session {
     return () => this.#end()
   }
 
+  /** `cancel` leaves it alive. */
+  get canStop(): boolean {
+    return this.#kill !== undefined
+  }
+
   /**
    * Stops what it runs, at the server. The session then runs the next statement as if nothing had been, or is
    * dead.
    */
   cancel(): void {
     if (this.stopping !== undefined || !this.alive) return
+    if (this.#kill === undefined) return this.destroy()
     const timer = setTimeout(() => this.destroy(), graceMs)
-    this.stopping = this.#stop()
+    this.stopping = this.#stop(this.#kill)
       .catch(() => this.destroy())
       .then(() => {
         clearTimeout(timer)
@@ -151,13 +157,13 @@ export class Session {
     this.onDead?.()
   }
 
-  async #stop(): Promise<void> {
+  async #stop(kill: Kill): Promise<void> {
     const ended = new Promise<void>((resolve) => {
       this.#onEnd = resolve
     })
     // Over another connection it may be there before the statement, and does nothing then.
     for (let waitMs = 5; this.#attempt !== undefined; waitMs *= 2) {
-      await this.#kill(this.native.threadId, () => this.#attempt !== undefined)
+      await kill(this.native.threadId, () => this.#attempt !== undefined)
       await within(ended, waitMs)
     }
     // Where the signal came too late for its statement, it meets this one, and not the next caller's.

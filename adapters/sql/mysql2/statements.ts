@@ -2,6 +2,7 @@ import type { Attempt } from '../../../src/core/index.ts'
 import type {
   CallReply,
   Insertion,
+  Parameter,
   ProcedureCall,
   Reply,
   Statement,
@@ -57,6 +58,31 @@ export function insert(insertion: Insertion, types: TypedParameters): Work<numbe
       return replyOf(answer, undefined, 'INSERT', false).rowsAffected
     },
   }
+}
+
+/** Half of the least that a server takes in one statement by default: MySQL 5.7 has 4 MB. */
+const maxBytes = 2 * 1024 * 1024
+
+/** As few as the server takes each, by the size of their values. */
+export function partsOf(insertion: Insertion): readonly Insertion[] {
+  const { rows } = insertion
+  const parts: Insertion[] = []
+  let [from, bytes] = [0, 0]
+  for (const [i, row] of rows.entries()) {
+    const size = row.reduce((sum, { value }) => sum + sizeOf(value), 0)
+    if (bytes + size > maxBytes && i > from) {
+      parts.push({ ...insertion, rows: rows.slice(from, i) })
+      ;[from, bytes] = [i, 0]
+    }
+    bytes += size
+  }
+  return from === 0 ? [insertion] : [...parts, { ...insertion, rows: rows.slice(from) }]
+}
+
+/** At most, in utf8mb4. */
+function sizeOf(value: Parameter['value']): number {
+  if (typeof value === 'string') return value.length * 3
+  return value instanceof Uint8Array ? value.length : 16
 }
 
 export function quoted(name: readonly string[]): string {

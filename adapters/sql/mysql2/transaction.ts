@@ -13,16 +13,18 @@ import { Cursor } from './cursor.ts'
 import { serverErrno } from './failures.ts'
 import type { Answer, TypedParameters } from './library.ts'
 import type { Session } from './session.ts'
-import { call, insert, quoted, run, type Work } from './statements.ts'
+import { call, insert, partsOf, quoted, run, type Work } from './statements.ts'
 import { encode } from './values.ts'
 
 /**
  * After these the server has undone all of it, or may have: 1205 if `innodb_rollback_on_timeout` is set. What
  * came next would be applied at once.
  */
-const undone = new Set([1020, 1205, 1206, 1213, 1613, 1614, 3101])
+const undone = new Set([1020, 1205, 1206, 1213, 3101])
 /** Temporary tables alone can come and go within a transaction. */
 const temporary = /^\s*(create|drop)\s+temporary\s/i
+
+const insertPoint = 'dualport_insert'
 
 /** The session is its own until its end. */
 export class Mysql2Transaction implements ServerTransaction {
@@ -62,8 +64,19 @@ export class Mysql2Transaction implements ServerTransaction {
     return this.#do(call(procedure, this.#types), attempt)
   }
 
-  insert(insertion: Insertion, attempt: Attempt): Promise<number> {
-    return this.#do(insert(insertion, this.#types), attempt)
+  async insert(insertion: Insertion, attempt: Attempt): Promise<number> {
+    const parts = partsOf(insertion)
+    if (parts.length === 1) return this.#do(insert(insertion, this.#types), attempt)
+    await this.savepoint(insertPoint, attempt)
+    let inserted = 0
+    try {
+      for (const part of parts) inserted += await this.#do(insert(part, this.#types), attempt)
+    } catch (error) {
+      if (!this.#broken) await this.rollbackTo(insertPoint, attempt)
+      throw error
+    }
+    await this.release(insertPoint, attempt)
+    return inserted
   }
 
   savepoint(name: string, attempt: Attempt): Promise<void> {
@@ -92,7 +105,7 @@ export class Mysql2Transaction implements ServerTransaction {
   async rollback(attempt: Attempt): Promise<void> {
     if (this.#over) return
     try {
-      await this.#cursor?.close()
+      await this.#cursor?.close(attempt)
       await this.#session.stopping
       if (this.#session.alive) await this.#session.query('ROLLBACK', attempt)
     } catch (error) {
