@@ -125,8 +125,8 @@ async function bulk(url: string): Promise<Pair[]> {
 
 /** By the server's own list of what runs, 100 ms after the last of each hundred. */
 async function aborts(url: string): Promise<Pair[]> {
-  await using sql = new Sql(mssql({ url, maxPoolSize: 50 }), { logger: false })
-  await using observer = new Sql(mssql({ url, maxPoolSize: 1 }))
+  await using sql = new Sql(mssql({ url, maxPoolSize: 20 }), { logger: false })
+  await using observer = new Sql(mssql({ url, maxPoolSize: 1 }), { timeoutMs: 30_000 })
   const aborted = async () => {
     const aborter = new AbortController()
     setTimeout(() => aborter.abort(), Math.random() * 100)

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url'
+import { type CassandraProcess, startCassandra } from '../engines/cassandra.ts'
 import { type KafkaProcess, startKafka } from '../engines/kafka.ts'
 import { type MysqlProcess, startMysql } from '../engines/mariadb.ts'
 import { type MongodbProcess, startMongodb } from '../engines/mongodb.ts'
@@ -11,9 +12,11 @@ export class Stage {
   #kafka: Promise<KafkaProcess> | undefined
   #mongodb: Promise<MongodbProcess> | undefined
   #mysql: Promise<MysqlProcess> | undefined
+  #cassandra: Promise<CassandraProcess> | undefined
   #gateway: Promise<Gateway> | undefined
   #kafkaGateway: Promise<Gateway> | undefined
   #mongodbGateway: Promise<Gateway> | undefined
+  #scylladbGateway: Promise<Gateway> | undefined
 
   redis(): Promise<RedisProcess> {
     this.#redis ??= startRedis()
@@ -40,6 +43,11 @@ export class Stage {
     return this.#mysql
   }
 
+  cassandra(): Promise<CassandraProcess> {
+    this.#cassandra ??= startCassandra()
+    return this.#cassandra
+  }
+
   /** What `npm start` starts, over `redis()`. */
   gateway(): Promise<Gateway> {
     this.#gateway ??= this.redis().then(({ url }) => startGateway('redis', [`REDIS_URL=${url}`]))
@@ -62,14 +70,27 @@ export class Stage {
     return this.#mongodbGateway
   }
 
+  /** The same over `cassandra()`. */
+  scylladbGateway(): Promise<Gateway> {
+    this.#scylladbGateway ??= this.cassandra().then(({ hosts, localDataCenter }) =>
+      startGateway('scylladb/ping', [
+        `SCYLLADB_HOSTS=${hosts.join()}`,
+        `SCYLLADB_LOCAL_DC=${localDataCenter}`,
+      ]),
+    )
+    return this.#scylladbGateway
+  }
+
   async stop(): Promise<void> {
     await (await this.#gateway)?.stop()
     await (await this.#kafkaGateway)?.stop()
     await (await this.#mongodbGateway)?.stop()
+    await (await this.#scylladbGateway)?.stop()
     await (await this.#redis)?.stop()
     await (await this.#kafka)?.stop()
     await (await this.#mongodb)?.stop()
     await (await this.#mysql)?.stop()
+    await (await this.#cassandra)?.stop()
   }
 }
 

@@ -293,6 +293,20 @@ describe("PlanetScale's own client against the gateway", needs(mysql), async () 
     await expect(sdk().execute(cases[0][0])).rejects.toThrow("for key 'PRIMARY' (errno 1062)")
   })
 
+  test('a value that becomes the name of a column', async () => {
+    for (const value of ['a"b', "it's", '\\', '*/', '`', '\n', 'constructor', 'toString']) {
+      const { rows } = await sdk().execute('select ?', [value], { as: 'array' })
+      expect(rows).toEqual([[value]])
+    }
+    // For these, mysql2 gives up its connection.
+    const names = ['__proto__', '__defineGetter__', '__lookupSetter__']
+    for (const value of [...names, ...names]) {
+      const { rows, headers } = await sdk().execute('select ?', [value], { as: 'array' })
+      expect(rows).toEqual([[value]])
+      expect(headers).toEqual([value])
+    }
+  })
+
   test('many at a time, each with its own session', async () => {
     const name = await table('a int')
     await Promise.all(

@@ -18,11 +18,13 @@ describe('literals, as the server reads them', needs(mysql), async () => {
     dateStrings: true,
     supportBigNumbers: true,
     bigNumberStrings: true,
+    maxPreparedStatements: 10,
   })
   afterAll(() => connection.end())
 
+  /** Prepared, though without values: mysql2 rounds doubles that come as text. */
   async function selected(text: string): Promise<unknown[]> {
-    const [rows] = await connection.query<RowDataPacket[][]>(text)
+    const [rows] = await connection.execute<RowDataPacket[][]>(text)
     return rows[0] as unknown[]
   }
 
@@ -160,9 +162,8 @@ describe('literals, as the server reads them', needs(mysql), async () => {
         }),
         async (value) => {
           const literal = literalOf({ type: 'instant', value }, format)
-          expect(await selected(`select cast(${literal} as datetime(3))`)).toEqual([
-            value.toISOString().replace('T', ' ').slice(0, -1),
-          ])
+          const [got] = await selected(`select cast(${literal} as datetime(3))`)
+          expect(new Date(`${String(got).replace(' ', 'T')}Z`)).toEqual(value)
         },
       ),
     )

@@ -81,7 +81,7 @@ export class GatewayDriver implements ScyllaDriver {
     if (attempt.over) throw new DriverFailure({ kind: 'aborted' })
     const controller = new AbortController()
     this.#open.add(controller)
-
+    attempt.onCancel = () => controller.abort()
     try {
       const response = await this.#endpoint.request({
         method: 'POST',

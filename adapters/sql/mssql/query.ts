@@ -37,6 +37,7 @@ export async function query(link: Link, statement: Statement, attempt: Attempt):
   } catch (error) {
     throw reading.failure ?? error
   }
+  if (reading.failure !== undefined) throw reading.failure
   return reading.reply()
 }
 
@@ -160,6 +161,7 @@ export async function call(
   } catch (error) {
     throw failure ?? error
   }
+  if (failure !== undefined) throw failure
   return {
     sets: sets.map(({ columns, rows }) => ({ columns: columns.names, types: columns.types, rows })),
     output: { ...output },

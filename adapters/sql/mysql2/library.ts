@@ -55,7 +55,9 @@ export interface Header {
 
 /** The definition of a column. */
 export interface Field {
-  readonly name: string
+  name: string
+  /** Ours: the name, where the library must not see it. */
+  label?: string
   /** As the server says. */
   readonly type: number
   /** By which its values are read. */

@@ -111,6 +111,11 @@ function nameOf(field: Field): string {
   return extendedTypeName?.toUpperCase() ?? pair[characterSet === binary ? 1 : 0]
 }
 
+/** For a column of these, which may come of a value in a text, the library gives up its connection. */
+const dreaded = new Set(
+  '__proto__ __defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__'.split(' '),
+)
+
 /**
  * Before the library makes a parser of them. It would take geometries and vectors apart, and write a fraction
  * without its leading zeros where a column is said to have none.
@@ -119,6 +124,10 @@ export function prepareFields(fields: readonly Field[] | undefined): void {
   if (fields === undefined) return
   for (let i = 0; i < fields.length; i++) {
     const field = fields[i] as Field
+    if (dreaded.has(field.name)) {
+      field.label = field.name
+      field.name = 'column'
+    }
     if (field.type === type.geometry || field.type === type.vector) field.columnType = type.blob
     else if (field.type === type.datetime || field.type === type.timestamp) field.decimals = 6
   }
@@ -171,7 +180,7 @@ export class Shape {
 
   constructor(fields: readonly Field[]) {
     this.#fields = fields
-    this.columns = fields.map(({ name }) => name)
+    this.columns = fields.map(({ name, label = name }) => label)
     this.types = fields.map(nameOf)
     this.#decoders = fields.flatMap((field, i) => {
       const decoder = decoderOf(field)
@@ -190,6 +199,7 @@ export class Shape {
         one.flags !== other.flags ||
         one.characterSet !== other.characterSet ||
         one.name !== other.name ||
+        one.label !== other.label ||
         one.extendedFormat !== other.extendedFormat ||
         one.extendedTypeName !== other.extendedTypeName
       ) {
