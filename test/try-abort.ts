@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mssql } from '../adapters/sql/mssql.ts'
 import { Sql } from '../src/sql/index.ts'
-const server = spawn(process.execPath, ['--inspect=127.0.0.1:9777', 'test/bench/sql-mssql-server.ts'], { stdio: ['pipe', 'pipe', 'ignore'] })
+const server = spawn(process.execPath, ['test/try-server.ts'], { stdio: ['pipe', 'pipe', 'ignore'] })
 const [line] = await once(server.stdout, 'data')
 const url = line.toString().trim()
 const sql = new Sql(mssql({ url, maxPoolSize: 20 }), { logger: false })

@@ -16,10 +16,15 @@ const internal = /^system(?:$|_(?!schema$))/
 /** Who a node is, which everybody asks to learn whether it answers. */
 const harmless = { keyspace: 'system', table: 'local' }
 
+/** Texts that are remembered, and characters of each: who makes them of data has more. */
+const maxKnown = 1000
+const maxKnownLength = 10_000
+
 /** Which statements pass, for whom. */
 export class Permissions {
   readonly #keyspaces: ReadonlySet<string> | undefined
   readonly #consistencies: ReadonlySet<unknown>
+  readonly #known = new Map<string, About>()
 
   /** @throws InfraError `GATEWAY_CONFIG` for a consistency level that there is not */
   constructor({ keyspaces, consistencies: levels = consistencies }: Permitted) {
@@ -50,17 +55,27 @@ export class Permissions {
    * @throws Refusal for a statement that writes, if the token only reads, and for one that reaches elsewhere
    */
   checkStatement(cql: string, current: string | undefined, { access }: Call): void {
-    const { kind, reads, problem } = read(cql)
+    const { reads, problem, target } = this.#about(cql)
     if (access === 'read' && !reads) throw new Refusal('forbidden', 'this token only reads')
     if (problem !== undefined) throw new Refusal('invalid', problem)
-    if (kind === 'DDL' || kind === 'OTHER') {
+    if (target === undefined) {
       if (this.#keyspaces === undefined) return
       throw new Refusal('forbidden', 'the gateway serves no such statements')
     }
-    const { keyspace = current, table } = targetOf(kind, cql)
+    const { keyspace = current, table } = target
     // Without any, the server refuses the name.
     if (keyspace === undefined || this.#serves(keyspace, table)) return
     throw new Refusal('forbidden', 'the gateway does not serve this keyspace')
+  }
+
+  #about(cql: string): About {
+    let about = this.#known.get(cql)
+    if (about === undefined) {
+      about = aboutOf(cql)
+      if (this.#known.size >= maxKnown) this.#known.clear()
+      if (cql.length <= maxKnownLength) this.#known.set(cql, about)
+    }
+    return about
   }
 
   #serves(keyspace: string, table: string): boolean {
@@ -84,27 +99,43 @@ interface Target {
   readonly table: string
 }
 
+/** What matters of a text. */
+interface About {
+  readonly reads: boolean
+  /** Why it is not run, if so. */
+  readonly problem: string | undefined
+  /** `undefined` for what is not about the rows of one table. */
+  readonly target: Target | undefined
+}
+
+function aboutOf(cql: string): About {
+  const { kind, reads, problem } = read(cql)
+  const isAboutRows = Object.hasOwn(before, kind)
+  if (problem !== undefined || !isAboutRows) return { reads, problem, target: undefined }
+  const target = targetOf(kind, cql)
+  const unclear = 'the statement does not say which table it is about'
+  return { reads, problem: target === undefined ? unclear : undefined, target }
+}
+
 /**
- * The table that a statement is about.
+ * The table that a statement is about; `undefined` for what is not of the form `FROM table` or
+ * `FROM keyspace.table`: `FROM f(keyspace.table)`.
  * https://cassandra.apache.org/doc/latest/cassandra/developing/cql/ddl.html#common-definitions
- * @throws Refusal for what is not of the form `FROM table` or `FROM keyspace.table`: `FROM f(keyspace.table)`
  */
-function targetOf(kind: string, cql: string): Target {
+function targetOf(kind: string, cql: string): Target | undefined {
   const tokens = [...tokensOf(cql)].filter(({ type }) => type !== 'comment')
   const word = tokens.findIndex(({ type, text }) => type === 'word' && text === before[kind])
   const [first, dot, second, next] = tokens.slice(word + 1)
-  const isQualified = isSymbol(dot, '.')
+  const isQualified = isSymbol(dot, '.') && first?.at !== 20
   const after = isQualified ? next : dot
   const ends =
     after === undefined ||
     after.type === 'word' ||
     isSymbol(after, ';') ||
     (kind === 'INSERT' && isSymbol(after, '('))
-  if (word >= 0 && ends && isName(first)) {
-    if (!isQualified) return { table: nameOf(first) }
-    if (isName(second)) return { keyspace: nameOf(first), table: nameOf(second) }
-  }
-  throw new Refusal('invalid', 'the statement does not say which table it is about')
+  if (word < 0 || !ends || !isName(first)) return undefined
+  if (!isQualified) return { table: nameOf(first) }
+  return isName(second) ? { keyspace: nameOf(first), table: nameOf(second) } : undefined
 }
 
 function isSymbol(token: Token | undefined, text: string): boolean {

@@ -13,11 +13,18 @@ export const fields = {
   hosts: ['keyspace'],
 } as const
 
+/** Characters. Values are bound, so that a text is short; to read a long one takes all the time and memory that there is. */
+const maxText = 100_000
+
 /** All of these throw Refusal for what is not of the protocol. What is, the client checks again. */
 export function statementOf({ cql, parameters = [] }: Body): CqlStatement {
   const values = array(parameters, 'parameters')
+  const text = string(cql, 'cql')
+  if (text.length > maxText) {
+    throw new Refusal('invalid', `cql is longer than ${maxText} characters`, 413)
+  }
   try {
-    return { cql: string(cql, 'cql'), parameters: readValue(values) as CqlValue[] }
+    return { cql: text, parameters: readValue(values) as CqlValue[] }
   } catch (error) {
     throw error instanceof ValueError ? new Refusal('invalid', error.message) : error
   }

@@ -48,14 +48,18 @@ try {
 
 async function main(): Promise<void> {
   const { host, port, token, readOnlyToken, vaultOptions, infra } = configure(process.env)
+  // A vault that is configured is for the program: the one that is served is the emulator's.
+  const { keyvault: _, ...served } = infra.describe()
+  if (served.mysql?.adapter === 'memory') {
+    await infra.close()
+    throw new ConfigError(['MYSQL_URL: give it mysql://host, or unset it; memory: is SQLite'])
+  }
   const gatewayToken = token ?? randomBytes(18).toString('base64url')
   const vault = await startLocalVault({ ...vaultOptions, host, token: gatewayToken }).catch(
     (error) => {
       throw vaultProblem(error)
     },
   )
-  // A vault that is configured is for the program: the one that is served is the emulator's.
-  const { keyvault: _, ...served } = infra.describe()
   const gateway = createGateway({
     token: gatewayToken,
     readOnlyToken,

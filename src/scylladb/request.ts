@@ -66,6 +66,8 @@ const maxStatements = 65_535
 const maxPageSize = 100_000
 /** As many texts are remembered as read; who makes them of data has more. */
 const maxReadings = 1000
+/** Of characters: longer texts are not kept. */
+const maxReadingLength = 10_000
 
 /** Makes requests of what users give. All of it throws DriverFailure of kind `invalid`. */
 export class Requests {
@@ -84,7 +86,7 @@ export class Requests {
         throw invalid('the statement is not a text')
       reading = read(cql)
       if (this.#readings.size >= maxReadings) this.#readings.clear()
-      this.#readings.set(cql, reading)
+      if (cql.length <= maxReadingLength) this.#readings.set(cql, reading)
     }
     if (reading.problem !== undefined) throw invalid(reading.problem)
     return reading

@@ -3,4 +3,4 @@ import { startTdsServer } from '../engines/tds.ts'
 
 const server = await startTdsServer()
 console.log(server.url)
-process.stdin.resume().once('end', () => void server.stop().then(() => process.exit()))
+process.stdin.resume().once('end', () => void server.stop())

@@ -129,7 +129,11 @@ describe('requests', () => {
     const statements = Array(3).fill({ cql: 'DELETE FROM k.t WHERE a = 1' })
     expect((await post('batch', { statements })).status).toBe(413)
     expect((await post('execute', { cql: `SELECT ${'a'.repeat(300)} FROM k.t` })).status).toBe(413)
-    expect(sent).toHaveLength(0)
+    const roomy = scriptedGateway()
+    const long = `SELECT a FROM k.t WHERE b IN (${';'.repeat(100_000)})`
+    expect((await roomy.post('execute', { cql: long })).status).toBe(413)
+    expect((await roomy.post('batch', { statements: [{ cql: long }] })).status).toBe(413)
+    expect([...sent, ...roomy.sent]).toHaveLength(0)
     await post('execute', { cql: 'SELECT a FROM k.t', pageSize: 1000 })
     await post('execute', { cql: 'SELECT a FROM k.t' })
     expect(sent).toMatchObject([{ pageSize: 10 }, { pageSize: 10 }])
