@@ -174,11 +174,16 @@ class Mysql2Driver implements SqlDriver {
 
   async #do<T>(work: (types: TypedParameters) => Work<T>, attempt: Attempt): Promise<T> {
     const types = this.#types ?? (await this.#load())
-    const session = this.pool.take() ?? (await this.pool.wait(attempt))
-    try {
-      return await work(types).on(session, attempt)
-    } finally {
-      this.pool.release(session)
+    for (let isFirst = true; ; isFirst = false) {
+      const session = this.pool.take() ?? (await this.pool.wait(attempt))
+      try {
+        return await work(types).on(session, attempt)
+      } catch (error) {
+        // A connection that was lost before it was sent: once more over another one.
+        if (!isFirst || session.alive || attempt.sent || attempt.over) throw error
+      } finally {
+        this.pool.release(session)
+      }
     }
   }
 

@@ -126,7 +126,7 @@ function targetOf(kind: string, cql: string): Target | undefined {
   const tokens = [...tokensOf(cql)].filter(({ type }) => type !== 'comment')
   const word = tokens.findIndex(({ type, text }) => type === 'word' && text === before[kind])
   const [first, dot, second, next] = tokens.slice(word + 1)
-  const isQualified = isSymbol(dot, '.') && first?.at !== 20
+  const isQualified = isSymbol(dot, '.')
   const after = isQualified ? next : dot
   const ends =
     after === undefined ||

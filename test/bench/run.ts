@@ -13,6 +13,7 @@ import { figures as lambda } from './lambda.ts'
 import { figures as mongodb } from './mongodb.ts'
 import { figures as pipeline } from './pipeline.ts'
 import { figures as redis } from './redis.ts'
+import { figures as scylladbGateway } from './scylladb-gateway.ts'
 import { Stage } from './stage.ts'
 import { figures as worker } from './worker.ts'
 
@@ -23,6 +24,7 @@ const all = [
   ...redis,
   ...kafka,
   ...mongodb,
+  ...scylladbGateway,
   ...keyvault,
   ...gateway,
   ...cache,

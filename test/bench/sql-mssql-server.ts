@@ -3,4 +3,6 @@ import { startTdsServer } from '../engines/tds.ts'
 
 const server = await startTdsServer()
 console.log(server.url)
-process.stdin.resume().once('end', () => void server.stop())
+// Its threads do not keep a process from ending, and it has files to remove.
+const alive = setInterval(() => {}, 1000)
+process.stdin.resume().once('end', () => void server.stop().finally(() => clearInterval(alive)))

@@ -3,10 +3,10 @@ import { Sql } from '../../src/sql/index.ts'
 import { conformance } from './conformance.ts'
 import { sqlServer } from './sqlserver.ts'
 
-const { url, procedures, ...engine } = await sqlServer()
+const { url, procedures } = await sqlServer()
 const driver = () => mssql({ url })
 
-conformance('mssql', engine, () => ({
+conformance('mssql', {}, () => ({
   sql: new Sql(driver(), { logger: false }),
   driver,
   procedures,

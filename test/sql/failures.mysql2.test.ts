@@ -385,9 +385,12 @@ describe('mysql2 over a connection that fails', needs(server), async () => {
 
   test('a stream that is aborted between two rows ends with that, at the server too', async () => {
     const sql = create({ maxPoolSize: 1 })
-    const rows = sql.stream(sql.raw(`select seq from seq_1_to_3 where seq < 3 or sleep(60) = 0`), {
-      pageRows: 2,
-    })
+    // Long enough for the server not to wait for more of them before it sends them.
+    const rows = sql.stream(
+      sql.raw(`select seq, repeat('x', 50000) as x from seq_1_to_3
+        where seq < 3 or get_lock('busy', 60) = 1`),
+      { pageRows: 2 },
+    )
     expect(await rows.nextPage()).toHaveLength(2)
     const abort = new AbortController()
     const next = failure(rows.nextPage({ signal: abort.signal }))
@@ -419,7 +422,7 @@ describe('mysql2 over a connection that fails', needs(server), async () => {
     const url = `mysql://app:wrong@127.0.0.1:${server.port}/${database}`
     const wrong = await failure(create({ url }).health())
     expect(wrong).toMatchObject({ kind: 'unauthenticated', outcome: 'not-applied' })
-    expect(`${wrong.message} ${JSON.stringify(wrong)}`).not.toMatch(/wrong|app/)
+    expect(`${wrong.message} ${JSON.stringify(wrong)}`).not.toMatch(/wrong|app[^l]/)
     const nowhere = create({ url: `mysql://root@127.0.0.1:${server.port}/nowhere` })
     expect(await failure(nowhere.health())).toMatchObject({ kind: 'not-found' })
     const forbidden = create({ url: `mysql://app:right@127.0.0.1:${server.port}/mysql` })
@@ -462,8 +465,9 @@ describe('mysql2 over a connection that fails', needs(server), async () => {
           @@character_set_results as results, @@autocommit as autocommit, "a\\nb" as text`),
       )
       expect(session).toMatchObject({
-        ...{ zone: '+00:00', client: 'utf8mb4', results: 'utf8mb4', autocommit: 1, text: 'a\nb' },
+        ...{ zone: '+00:00', client: 'utf8mb4', results: 'utf8mb4', text: 'a\nb' },
       })
+      expect(Number(session.autocommit)).toBe(1)
       expect(session.mode).toMatch(/STRICT_TRANS_TABLES/)
       expect(session.mode).not.toMatch(/ANSI|NO_BACKSLASH_ESCAPES|ORACLE/)
       await sql.execute`insert into things (id) values (${1})`

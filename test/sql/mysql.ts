@@ -6,7 +6,6 @@ import { ownDatabase } from '../engines/own.ts'
 /** A MySQL for one test file, a database of its own there, and the suite's procedures in it. */
 export async function mysqlDatabase(): Promise<{
   readonly url: string
-  readonly isMariadb?: boolean
   readonly missing?: string
   procedures(): Promise<Procedures>
 }> {
@@ -25,5 +24,5 @@ export async function mysqlDatabase(): Promise<{
       select 1 as first; select 2 as second union all select 3; end`,
   )
   await connection.end()
-  return { url, isMariadb: server.isMariadb, procedures: async () => procedures }
+  return { url, procedures: async () => procedures }
 }

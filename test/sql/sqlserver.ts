@@ -8,7 +8,6 @@ import { sqlServerErrors, startTdsServer } from '../engines/tds.ts'
 /** The SQL Server that SQLSERVER_URL names, or the TDS server of the tests; with the suite's procedures. */
 export async function sqlServer(): Promise<{
   readonly url: string
-  readonly isTdsServer: boolean
   procedures(): Promise<Procedures>
 }> {
   const url = process.env.SQLSERVER_URL
@@ -31,7 +30,7 @@ async function testServer() {
   })
   afterAll(() => server.stop())
   const names = { add: 'suite_add', twoResults: 'suite_two_results', double: 'suite_double' }
-  return { url: server.url, isTdsServer: true, procedures: async () => names }
+  return { url: server.url, procedures: async () => names }
 }
 
 async function realServer(url: string) {
@@ -55,5 +54,5 @@ async function realServer(url: string) {
     for (const name of Object.values(names)) await sql.execute`drop procedure ${sql.id(name)}`
     await sql.close()
   })
-  return { url, isTdsServer: false, procedures: async () => names }
+  return { url, procedures: async () => names }
 }

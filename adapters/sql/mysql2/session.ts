@@ -214,8 +214,13 @@ export class Session {
       this.#begin(attempt, reject)
       begin((error, value) => {
         this.#end()
-        if (error) reject(error)
-        else resolve(value as T)
+        if (!error) {
+          resolve(value as T)
+          return
+        }
+        reject(error)
+        // Who waits for an answer is told of a lost connection instead of the connection's listeners.
+        if ((error as { fatal?: unknown }).fatal === true) this.destroy(error)
       })
     })
   }

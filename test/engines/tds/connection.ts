@@ -72,7 +72,9 @@ export class Connection {
 
   /** As a machine that is gone: with RST. */
   drop(): void {
-    this.#socket.resetAndDestroy()
+    // One that is ending already cannot be reset: Node.js would leave it open for good.
+    if (this.#socket.writableEnded) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   /** TDS 8 begins with TLS, and TDS 7 with a packet that says whether there is to be any. */
