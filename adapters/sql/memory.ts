@@ -86,7 +86,7 @@ class MemoryDriver implements SqlDriver {
   }
 
   async begin(_: TransactionSettings, attempt: Attempt): Promise<ServerTransaction> {
-    await this.#line.enter(attempt)
+    await this.#line.enter()
     try {
       const database = this.#usable(attempt)
       database.exec('BEGIN IMMEDIATE')
@@ -127,7 +127,7 @@ class MemoryDriver implements SqlDriver {
 
   /** Not beside a transaction, of which it would become a part. */
   async #alone<T>(attempt: Attempt, work: (database: Database) => T): Promise<T> {
-    await this.#line.enter(attempt)
+    await this.#line.enter()
     try {
       return work(this.#usable(attempt))
     } finally {

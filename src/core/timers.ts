@@ -53,13 +53,17 @@ export class SharedTimer {
   #fire(): void {
     const now = performance.now()
     let earliest = Infinity
+    const overdue: [key: number, bucket: Set<Timed>][] = []
     for (const [key, bucket] of this.#buckets) {
       if (bucket.size === 0) this.#buckets.delete(key)
       else if (key * bucketMs > now) earliest = Math.min(earliest, key)
-      // One macrotask later: after a thaw (Lambda, SIGCONT) an overdue timer comes before the reply that is
-      // already in the socket's buffer. What that reply settles has left its bucket by then.
-      else setImmediate(() => this.#expire(bucket))
+      else overdue.push([key, bucket])
     }
+    // In the order in which they were due, however late it is. One macrotask later: after a thaw (Lambda, SIGCONT)
+    // an overdue timer comes before the reply that is already in the socket's buffer. What that reply settles has
+    // left its bucket by then.
+    overdue.sort(([a], [b]) => a - b)
+    for (const [, bucket] of overdue) setImmediate(() => this.#expire(bucket))
     this.#armedFor = Infinity
     this.#timer = undefined
     if (earliest !== Infinity) this.#arm(earliest)

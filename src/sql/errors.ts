@@ -44,15 +44,11 @@ const undone = new Set<ErrorKind>([
   'unsupported',
 ])
 
-/** Looks up what a server's number means. */
-export function lookup(meanings: Meanings): (code: number) => Failure {
-  const byCode = new Map<number, readonly [ErrorKind, string]>()
-  for (const [kind, texts] of Object.entries(meanings)) {
-    for (const [text, codes] of Object.entries(texts)) {
-      for (const code of codes) byCode.set(code, [kind as ErrorKind, text])
-    }
-  }
+/** Looks up what a server's number means. The table is made at its first use, and left out by bundlers that see none. */
+export function lookup(meanings: () => Meanings): (code: number) => Failure {
+  let byCode: Map<number, readonly [ErrorKind, string]> | undefined
   return (code) => {
+    byCode ??= tableOf(meanings())
     const [kind, detail] = byCode.get(code) ?? (['invalid', words.refused] as const)
     const failure: Failure = { kind, detail }
     if (undone.has(kind) || repeatable.has(detail) || detail === words.readOnly) {
@@ -61,4 +57,14 @@ export function lookup(meanings: Meanings): (code: number) => Failure {
     if (repeatable.has(detail)) failure.retryable = true
     return failure
   }
+}
+
+function tableOf(meanings: Meanings): Map<number, readonly [ErrorKind, string]> {
+  const byCode = new Map<number, readonly [ErrorKind, string]>()
+  for (const [kind, texts] of Object.entries(meanings)) {
+    for (const [text, codes] of Object.entries(texts)) {
+      for (const code of codes) byCode.set(code, [kind as ErrorKind, text])
+    }
+  }
+  return byCode
 }

@@ -12,7 +12,7 @@ export interface MysqlErrorLike {
  * https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
  * https://mariadb.com/kb/en/mariadb-error-code-reference/
  */
-const meaning = lookup({
+const meaning = /* @__PURE__ */ lookup(() => ({
   conflict: {
     [words.duplicate]: [1022, 1062, 1169, 1586, 1859],
     [words.foreignKey]: [1216, 1217, 1451, 1452, 1557, 1761, 1762],
@@ -57,10 +57,10 @@ const meaning = lookup({
   },
   aborted: { [words.killed]: [1028, 1317] },
   unsupported: {
-    'the server cannot do this': [1148, 1178, 1286, 1289, 1312, 1314, 1336, 1478, 3948],
+    'the server cannot do this': [1148, 1178, 1286, 1289, 1312, 1314, 1336, 1478, 3948, 4166],
   },
   internal: { [words.failed]: [1030, 1034, 1035, 1105, 1180, 1194, 1195, 1815] },
-})
+}))
 
 /** A server's error in our words. The same for every transport, which is why it lives here. */
 export function classifyMysql({ errno, message }: MysqlErrorLike): Failure {

@@ -8,7 +8,7 @@ export interface SqliteErrorLike {
 }
 
 /** https://www.sqlite.org/rescode.html */
-const meaning = lookup({
+const meaning = /* @__PURE__ */ lookup(() => ({
   conflict: {
     [words.duplicate]: [1555, 2067, 2579],
     [words.foreignKey]: [787],
@@ -24,7 +24,7 @@ const meaning = lookup({
   throttled: { [words.overloaded]: [7, 13] },
   aborted: { [words.killed]: [9] },
   internal: { [words.failed]: [2, 10, 11, 14, 26] },
-})
+}))
 
 /** A server's error in our words. */
 export function classifySqlite({ errcode, message }: SqliteErrorLike): Failure {

@@ -17,7 +17,7 @@ const noTransaction = 'there is no such transaction any more'
  * https://learn.microsoft.com/sql/relational-databases/errors-events/database-engine-events-and-errors
  * https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-errors-issues
  */
-const meaning = lookup({
+const meaning = /* @__PURE__ */ lookup(() => ({
   conflict: {
     [words.duplicate]: [1505, 2601, 2627],
     [words.foreignKey]: [547],
@@ -73,7 +73,7 @@ const meaning = lookup({
     [noTransaction]: [628, 3902, 3903, 3971, 3989, 6401],
   },
   internal: { [words.failed]: [605, 823, 824, 825, 3621, 8630] },
-})
+}))
 
 /** SQL Server reports both by one number. */
 const isCheck = /\bCHECK constraint\b/i

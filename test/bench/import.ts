@@ -10,6 +10,8 @@ export const figures: Figure[] = [
   'dualport/redis',
   'dualport/kafka',
   'dualport/mongodb',
+  'dualport/sql',
+  'dualport/scylladb',
   'dualport/keyvault',
   'dualport/health',
 ].flatMap((entry): Figure[] => {

@@ -75,6 +75,12 @@ describe('mysql2 over a connection that fails', needs(server), async () => {
   const waits = "select get_lock('busy', 60) as got"
   const isWaiting = (count: number) =>
     expect.poll(() => running('select get_lock%')).toHaveLength(count)
+  const turnedAway = async () => {
+    const [rows] = await observer.query<RowDataPacket[]>(
+      "show global status like 'Connection_errors_max_connections'",
+    )
+    return Number(rows[0]?.Value)
+  }
   const connectionId = async (sql: Sql) => {
     const { id } = await sql.one<{ id: bigint | number }>`select connection_id() as id`
     return Number(id)
@@ -316,11 +322,18 @@ describe('mysql2 over a connection that fails', needs(server), async () => {
       }
       const error = await failure(create({ url }).query`select 1`)
       expect(error).toMatchObject({ kind: 'throttled', outcome: 'not-applied', retryable: true })
-      // It cannot have a second connection, so that both share the first.
-      expect(await Promise.all([lucky.query`select 1 as a`, lucky.query`select 2 as a`])).toEqual([
-        [{ a: 1 }],
-        [{ a: 2 }],
-      ])
+      // It cannot have a second connection, and waits for the first to be free.
+      const abort = new AbortController()
+      const busy = failure(lucky.query(lucky.raw(waits), { signal: abort.signal }))
+      await isWaiting(1)
+      const before = await turnedAway()
+      const next = lucky.query`select 1 as one`
+      await expect.poll(turnedAway).toBeGreaterThan(before)
+      // Stopping a statement takes a connection as well.
+      await others.pop()?.end()
+      abort.abort()
+      await busy
+      expect(await next).toEqual([{ one: 1 }])
     } finally {
       await Promise.all(others.map((other) => other.end()))
       await observer.query('set global max_connections = 300')

@@ -152,6 +152,19 @@ describe('statements', () => {
   })
 })
 
+test('nothing runs outside of a transaction that a statement has undone', async () => {
+  await sql.execute`create table t (a int primary key)`
+  const work = sql.transaction(async (transaction) => {
+    await transaction.execute`insert into t values (1)`
+    const undoing = transaction.execute`insert or rollback into t values (1)`
+    await expect(undoing).rejects.toMatchObject({ kind: 'conflict' })
+    const after = transaction.execute`insert into t values (2)`
+    await expect(after).rejects.toMatchObject({ kind: 'closed' })
+  })
+  await expect(work).rejects.toMatchObject({ kind: 'closed', outcome: 'not-applied' })
+  expect(await sql.query`select a from t`).toEqual([])
+})
+
 describe('one connection', () => {
   test('what is not part of a transaction waits for its end', async () => {
     await sql.execute`create table t (a int)`

@@ -165,11 +165,11 @@ describe('mysql2', needs(server), async () => {
 
   test('a connection keeps a limited number of statements at the server', async () => {
     const sql = create({ maxPoolSize: 1, maxPreparedStatements: 10 })
+    // The second time, those that were first are not there any more.
     for (let i = 0; i < 50; i++) {
-      expect(await sql.query(sql.raw(`select ? as n${i}`, [i]))).toEqual([{ [`n${i}`]: i }])
+      const n = i % 25
+      expect(await sql.query(sql.raw(`select ? as n${n}`, [i]))).toEqual([{ [`n${n}`]: i }])
     }
-    const [row] = await sql.query(sql.raw("show session status like 'Com_stmt_%'"))
-    expect(row).toBeDefined()
     const rows = await sql.query<{ Variable_name: string; Value: string }>(
       sql.raw("show session status where Variable_name in ('Com_stmt_prepare', 'Com_stmt_close')"),
     )

@@ -140,7 +140,7 @@ function loginOf(options: MssqlOptions, given: Address): Settings['login'] {
   return { username, password }
 }
 
-export function misconfigured(detail: string): InfraError {
+function misconfigured(detail: string): InfraError {
   return new InfraError({
     kind: 'config',
     component: 'sql',

@@ -64,7 +64,6 @@ export interface Field {
   columnType: number
   readonly flags: number
   readonly characterSet: number
-  decimals: number
   /** MariaDB's own types: `uuid`. */
   readonly extendedTypeName?: string | undefined
   /** MariaDB: `json`, for what is text otherwise. */

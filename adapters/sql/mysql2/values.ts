@@ -129,7 +129,6 @@ export function prepareFields(fields: readonly Field[] | undefined): void {
       field.name = 'column'
     }
     if (field.type === type.geometry || field.type === type.vector) field.columnType = type.blob
-    else if (field.type === type.datetime || field.type === type.timestamp) field.decimals = 6
   }
 }
 

@@ -97,7 +97,18 @@ export const executes: readonly ScyllaCase[] = [
   {
     name: 'what is no text, or no statement, is refused',
     async run({ scylladb }) {
-      for (const cql of [undefined, null, 1, ['SELECT'], '', ' ; ', '-- nothing\n', `${selectRows} -- all`, "SELECT 'a", 'SELECT /* a']) {
+      for (const cql of [
+        undefined,
+        null,
+        1,
+        ['SELECT'],
+        '',
+        ' ; ',
+        '-- nothing\n',
+        `${selectRows} -- all`,
+        "SELECT 'a",
+        'SELECT /* a',
+      ]) {
         await rejects(scylladb.execute(not(cql)), refused, `${cql}`)
       }
     },
@@ -159,14 +170,14 @@ export const parameters: readonly ScyllaCase[] = [
       equal(some.rows, [...rowsFrom(2, 3)])
       const each = await scylladb.execute(`${selectRows} AND n IN (?, ?)`, [k, 1, 4])
       equal(each.rows, [...rowsFrom(1, 1), ...rowsFrom(4, 4)])
-      const map = "UPDATE dualport_types SET c_map = {'a': :a, 'b':2} WHERE k = :k AND n = 1"
-      await scylladb.execute(map, { k, a: 1n })
-      const read = 'SELECT c_map FROM dualport_types WHERE k = ?'
-      const expected = new Map([
-        ['a', 1n],
-        ['b', 2n],
-      ])
-      equal(await scylladb.one(read, [k]), { c_map: expected })
+      const literals = `UPDATE dualport_types SET c_place = {city: :a, level::b, tags: {'x'}},
+        c_map['d'] = :c, c_boolean = true WHERE k = :k AND n = 1`
+      await scylladb.execute(literals, { k, a: 'Bern', b: 3, c: 4n })
+      const read = 'SELECT c_place, c_map FROM dualport_types WHERE k = ?'
+      equal(await scylladb.one(read, [k]), {
+        c_place: { city: 'Bern', level: 3, tags: new Set(['x']) },
+        c_map: new Map([['d', 4n]]),
+      })
     },
   },
   {
