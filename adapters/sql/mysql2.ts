@@ -1,9 +1,4 @@
-import {
-  type Attempt,
-  detachedAttempt,
-  type Failure,
-  stepOf,
-} from '../../src/core/index.ts'
+import { type Attempt, detachedAttempt, type Failure, stepOf } from '../../src/core/index.ts'
 import { isWorkerd } from '../../src/core/runtime.ts'
 import type {
   CallReply,

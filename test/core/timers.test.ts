@@ -48,3 +48,24 @@ test('a finished call does not hold the process open, a pending one does', async
   })
   expect(stdout).toBe('pending\n')
 })
+
+test('those that are overdue together expire in the order in which they were due', async () => {
+  const timer = new SharedTimer()
+  const start = performance.now()
+  const expired: number[] = []
+  const all = Promise.all(
+    [60, 20, 40].map(
+      (delay) =>
+        new Promise<void>((resolve) => {
+          const expire = () => {
+            expired.push(delay)
+            resolve()
+          }
+          timer.add({ due: start + delay, slot: undefined, expire })
+        }),
+    ),
+  )
+  while (performance.now() < start + 100);
+  await all
+  expect(expired).toEqual([20, 40, 60])
+})

@@ -121,9 +121,13 @@ export class Session {
    */
   cancel(): void {
     if (this.stopping !== undefined || !this.alive) return
-    if (this.#kill === undefined) return this.destroy()
+    const kill = this.#kill
+    if (kill === undefined) {
+      this.destroy()
+      return
+    }
     const timer = setTimeout(() => this.destroy(), graceMs)
-    this.stopping = this.#stop(this.#kill)
+    this.stopping = this.#stop(kill)
       .catch(() => this.destroy())
       .then(() => {
         clearTimeout(timer)

@@ -116,10 +116,7 @@ const dreaded = new Set(
   '__proto__ __defineGetter__ __defineSetter__ __lookupGetter__ __lookupSetter__'.split(' '),
 )
 
-/**
- * Before the library makes a parser of them. It would take geometries and vectors apart, and write a fraction
- * without its leading zeros where a column is said to have none.
- */
+/** Before the library makes a parser of them. It would take geometries and vectors apart. */
 export function prepareFields(fields: readonly Field[] | undefined): void {
   if (fields === undefined) return
   for (let i = 0; i < fields.length; i++) {
