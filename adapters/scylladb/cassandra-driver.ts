@@ -1,4 +1,4 @@
-import type { Client, QueryOptions, types } from 'cassandra-driver'
+import type { Client, Host, QueryOptions, types } from 'cassandra-driver'
 import { type Attempt, DriverFailure, type Failure, type Pool } from '../../src/core/index.ts'
 import {
   type CqlBatch,
@@ -21,6 +21,8 @@ import { type Settings, settingsOf } from './cassandra-driver/settings.ts'
 
 export type { CassandraDriverOptions, TlsOptions } from './cassandra-driver/options.ts'
 
+/** For a server to answer that it closes its end, too. One that is silent is left in the end by the library. */
+const closeMs = 500
 const capabilities: CqlCapabilities = { cancel: false, hosts: true }
 
 /**
@@ -35,6 +37,8 @@ export function cassandraDriver(options: CassandraDriverOptions = {}): ScyllaDri
 /** The library's client, and what is known of the statements that it has prepared. */
 interface Opened {
   readonly client: Client
+  /** Shared with the client. */
+  readonly contactPoints: string[]
   readonly localDataCenter: string
   readonly parse: (name: string) => NativeType
   readonly timestamp: (microseconds: bigint) => number | types.Long
@@ -115,8 +119,8 @@ class CassandraDriver implements ScyllaDriver {
   }
 
   async hosts(attempt: Attempt): Promise<Hosts> {
-    return this.#run(attempt, async ({ client, localDataCenter }) => {
-      const local = client.hosts.values().filter((host) => host.datacenter === localDataCenter)
+    return this.#run(attempt, async (opened) => {
+      const local = localHosts(opened)
       return { up: local.filter((host) => host.isUp()).length, total: local.length }
     })
   }
@@ -124,7 +128,7 @@ class CassandraDriver implements ScyllaDriver {
   async close(): Promise<void> {
     this.#closed = true
     const opened = this.#opened ?? (await this.#opening?.catch(() => undefined))
-    await opened?.client.shutdown()
+    if (opened !== undefined) await this.#retire(opened)
     this.pool.onChange?.()
   }
 
@@ -197,6 +201,11 @@ class CassandraDriver implements ScyllaDriver {
     const warnings: readonly string[] = result.info.warnings ?? []
     const codecs = described.map(({ type }) => codecOf(type, parse))
     const columns = described.map(({ name }, i) => ({ name, type: (codecs[i] as Codec).name }))
+    if (new Set(columns.map(({ name }) => name)).size < columns.length) {
+      // The library has rows by name, and so only one of the two.
+      const detail = 'two columns of the result have the same name: give them names by AS'
+      throw new DriverFailure({ kind: 'invalid', detail })
+    }
     const native = (result.rows ?? []) as readonly Readonly<Record<string, unknown>>[]
     const rows = native.map((row) => {
       const values = new Array<CqlValue>(columns.length)
@@ -220,9 +229,7 @@ class CassandraDriver implements ScyllaDriver {
     const { profile, maxIdleMs } = this.#settings
     if (opened === undefined || profile === 'server' || this.#inFlight > 0) return opened
     if (performance.now() - this.#lastUse <= maxIdleMs) return opened
-    this.#opened = undefined
-    this.#opening = undefined
-    void opened.client.shutdown().catch(() => {})
+    void this.#retire(opened)
     return undefined
   }
 
@@ -241,7 +248,8 @@ class CassandraDriver implements ScyllaDriver {
   async #connect(): Promise<Opened> {
     const library = await load()
     let localDataCenter = this.#settings.localDataCenter
-    const client = clientOf(library, this.#settings, (learned) => {
+    const contactPoints = [...this.#settings.contactPoints]
+    const client = clientOf(library, this.#settings, contactPoints, (learned) => {
       localDataCenter = learned
       const details = { localDataCenter: learned }
       this.onNotice?.({ event: 'local_data_center_learned', details })
@@ -253,6 +261,7 @@ class CassandraDriver implements ScyllaDriver {
     const { Long } = library.types
     const opened: Opened = {
       client,
+      contactPoints,
       localDataCenter: localDataCenter as string,
       parse: (name) => parser.parseFqTypeName(name),
       timestamp: (microseconds) => {
@@ -262,15 +271,43 @@ class CassandraDriver implements ScyllaDriver {
       codecs: new WeakMap(),
     }
     if (this.#closed) {
-      await client.shutdown()
+      await this.#retire(opened)
       throw new DriverFailure({ kind: 'closed' })
     }
     this.#opened = opened
     this.#lastUse = performance.now()
-    for (const event of ['hostUp', 'hostDown', 'hostAdd', 'hostRemove']) {
+    for (const event of ['hostUp', 'hostAdd', 'hostRemove']) {
       client.on(event, () => this.pool.onChange?.())
     }
+    client.on('hostDown', () => {
+      if (!localHosts(opened).some((host) => host.isUp())) void this.#retire(opened)
+      this.pool.onChange?.()
+    })
     return opened
+  }
+
+  /**
+   * Closes it; the next request has another one made. Also done when none of its hosts is up: the library would
+   * go on reconnecting, and each time lose a connection that it does not close.
+   */
+  async #retire({ client, contactPoints }: Opened): Promise<void> {
+    if (this.#opened?.client === client) {
+      this.#opened = undefined
+      this.#opening = undefined
+    }
+    // It looks them up again even after its shutdown, and then leaves a connection open.
+    contactPoints.length = 0
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const soon = new Promise((resolve) => {
+      timer = setTimeout(resolve, closeMs)
+    })
+    try {
+      await Promise.race([client.shutdown(), soon])
+    } catch {
+      // It is gone either way.
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Requests share connections: of a host, at most as many are in use as it has requests. */
@@ -285,6 +322,10 @@ class CassandraDriver implements ScyllaDriver {
     }
     return { open, inUse, waiting: this.#waiting }
   }
+}
+
+function localHosts({ client, localDataCenter }: Opened): Host[] {
+  return client.hosts.values().filter(({ datacenter }) => datacenter === localDataCenter)
 }
 
 /** How a request says what is to be done with it. */

@@ -13,7 +13,10 @@ import { figures as lambda } from './lambda.ts'
 import { figures as mongodb } from './mongodb.ts'
 import { figures as pipeline } from './pipeline.ts'
 import { figures as redis } from './redis.ts'
+import { figures as scylladb } from './scylladb.ts'
 import { figures as scylladbGateway } from './scylladb-gateway.ts'
+import { figures as mssql } from './sql-mssql.ts'
+import { figures as mysql } from './sql-mysql.ts'
 import { Stage } from './stage.ts'
 import { figures as worker } from './worker.ts'
 
@@ -24,6 +27,9 @@ const all = [
   ...redis,
   ...kafka,
   ...mongodb,
+  ...mysql,
+  ...mssql,
+  ...scylladb,
   ...scylladbGateway,
   ...keyvault,
   ...gateway,

@@ -30,17 +30,21 @@ const none = null as unknown as policies.timestampGeneration.TimestampGenerator
 /** Reconnecting: at once, then later and later. */
 const reconnection = [100, 5000, true] as const
 
-/** A client, not connected yet. `onLearned` is told which data centre is taken for local, if nobody has said so. */
+/**
+ * A client, not connected yet. It keeps `contactPoints`. `onLearned` is told which data centre is taken for local, if
+ * nobody has said so.
+ */
 export function clientOf(
   library: Library,
   settings: Settings,
+  contactPoints: string[],
   onLearned: (localDataCenter: string) => void,
 ): Client {
   const { retry, reconnection: reconnecting } = library.policies
-  const { contactPoints, port, keyspace, tls, profile, connectTimeoutMs } = settings
+  const { port, keyspace, tls, profile, connectTimeoutMs } = settings
   const stays = profile === 'server'
   const options: ClientOptions & { monitorReporting: { enabled: boolean } } = {
-    contactPoints: [...contactPoints],
+    contactPoints,
     ...(keyspace !== undefined && { keyspace }),
     ...(tls !== undefined && { sslOptions: tls }),
     ...(settings.user !== undefined && { authProvider: authProvider(library, settings.user) }),

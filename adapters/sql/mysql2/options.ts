@@ -46,7 +46,11 @@ export interface Mysql2Tls {
   readonly rejectUnauthorized?: boolean | undefined
 }
 
-/** https://developers.cloudflare.com/hyperdrive/ */
+/**
+ * Proven in Miniflare, whose Hyperdrive passes everything on. Cloudflare's own lists prepared statements of MySQL's
+ * protocol, which this adapter uses for every value, as unsupported: try it there before you rely on it.
+ * https://developers.cloudflare.com/hyperdrive/reference/supported-databases-and-features/
+ */
 export interface HyperdriveBinding {
   readonly host: string
   readonly port: number

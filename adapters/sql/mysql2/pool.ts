@@ -9,7 +9,7 @@ import type { Session } from './session.ts'
 import type { Settings } from './settings.ts'
 
 /** Before the deadline of the call, which could not say what was waited for. */
-const earlyMs = 16
+const earlyMs = 50
 
 /** In line for a session. */
 class Waiter implements Timed {
