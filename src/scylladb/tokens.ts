@@ -1,4 +1,4 @@
-export type TokenType =
+type TokenType =
   /** A keyword or a name without quotes, upper case. */
   | 'word'
   /** `?`, `:name` or `:"Name"`. */

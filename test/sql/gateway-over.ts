@@ -16,7 +16,7 @@ export function eventually<T>(check: () => T): Promise<T> {
   return vi.waitFor(check, { timeout: 10_000 })
 }
 
-export interface Answer {
+interface Answer {
   readonly status: number
   readonly headers: Headers
   readonly body: Record<string, unknown> & { readonly error?: Record<string, unknown> }

@@ -13,7 +13,7 @@ import {
   type SqlDriver,
 } from '../../src/sql/index.ts'
 
-export const reply: Reply = { columns: [], rows: [], rowsAffected: 0, insertId: null }
+const reply: Reply = { columns: [], rows: [], rowsAffected: 0, insertId: null }
 
 /** What a step does in place of going well. */
 export type Step = (attempt: Attempt) => Promise<unknown>

@@ -20,7 +20,7 @@ import { decimalInfo, infos, timeOfDay } from './parameters.ts'
 type Collation = Connection['databaseCollation']
 
 /** The values of a column, as they are sent. */
-export interface Load {
+interface Load {
   readonly declaration: string
   readonly info: (collation: Collation) => Buffer
   readonly values: readonly Buffer[]

@@ -39,7 +39,7 @@ export interface NativeStatement {
 export type Command = EventEmitter
 
 /** Of several results, `rows` and `fields` have one entry for each. */
-export type Done = (error: Error | null, rows: Answer[0], fields: Answer[1]) => void
+type Done = (error: Error | null, rows: Answer[0], fields: Answer[1]) => void
 export type Answer = readonly [
   rows: unknown[][] | Header | readonly (unknown[][] | Header)[],
   fields: readonly Field[] | readonly (readonly Field[] | undefined)[] | undefined,

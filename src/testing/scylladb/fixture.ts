@@ -32,7 +32,7 @@ export interface ScyllaFixture {
 export type ScyllaCase = Case<ScyllaFixture, CqlCapabilities>
 
 /** The columns of `dualport_types`, but for its key. */
-export const columns = {
+const columns = {
   c_tinyint: 'tinyint',
   c_smallint: 'smallint',
   c_int: 'int',

@@ -3,7 +3,7 @@ import type { SqlCase, SqlFixture, Table } from './fixture.ts'
 import { people } from './templates.ts'
 
 /** Rows with the ids from 1. */
-export async function numbers({ sql, table, types }: SqlFixture, count: number): Promise<Table> {
+async function numbers({ sql, table, types }: SqlFixture, count: number): Promise<Table> {
   const made = await table(`id ${types.integer} primary key, name ${types.text(40)}`)
   const rows = Array.from({ length: count }, (_, i) => ({ id: i + 1, name: `row ${i + 1}` }))
   await sql.bulkInsert(made.name, rows)

@@ -161,7 +161,7 @@ function isCall(parts: readonly Node[]): boolean {
 }
 
 /** `cast(x as int)` and `convert(int, x)`. */
-export function readCast(called: Token, values: readonly Node[]) {
+function readCast(called: Token, values: readonly Node[]) {
   let typed: readonly Node[]
   let value: readonly Node[]
   if (isWord(called, 'cast', 'try_cast')) {
@@ -194,7 +194,7 @@ function joins(before: Node | undefined, after: Node | undefined, environment: E
   })
 }
 
-export function literal(value: Value): Node[] {
+function literal(value: Value): Node[] {
   if (value === null) return [word('null')]
   if (typeof value === 'string') return [string(value)]
   if (value instanceof Uint8Array) throw syntax('0x')

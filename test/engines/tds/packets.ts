@@ -11,7 +11,7 @@ export const packetType = {
   prelogin: 0x12,
 } as const
 
-export const status = {
+const status = {
   last: 0x01,
   ignore: 0x02,
   reset: 0x08,

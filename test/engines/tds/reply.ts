@@ -16,7 +16,7 @@ const status = { more: 0x01, error: 0x02, count: 0x10, attention: 0x20 } as cons
 /** How much is gathered before it is sent. */
 const roomBytes = 32_768
 
-export const serverName = 'dualport-tds'
+const serverName = 'dualport-tds'
 
 /**
  * The tokens of one reply:

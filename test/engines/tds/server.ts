@@ -34,20 +34,20 @@ export type Procedure = (
   context: ProcedureContext,
 ) => ProcedureResult | undefined | Promise<ProcedureResult | undefined>
 
-export interface ProcedureContext {
+interface ProcedureContext {
   readonly spid: number
   /** Aborted by attention, and when the client is gone. */
   readonly signal: AbortSignal
 }
 
-export interface ProcedureResult {
+interface ProcedureResult {
   readonly sets?: readonly ResultSet[]
   readonly output?: Readonly<Record<string, unknown>>
   /** 0 */
   readonly returnValue?: number
 }
 
-export interface ResultSet {
+interface ResultSet {
   readonly rows: readonly Readonly<Record<string, unknown>>[]
   /** Types by name of the column, in their order; of the others the values tell. */
   readonly columns?: Types

@@ -28,7 +28,7 @@ export interface Call {
   readonly parameters: readonly Parameter[]
 }
 
-export interface Parameter extends Variable {
+interface Parameter extends Variable {
   /** Without the `@`; empty of one that is given by its place. */
   readonly name: string
   readonly output: boolean
@@ -40,7 +40,7 @@ export interface Called {
   readonly output: ReadonlyMap<string, Value>
 }
 
-export interface Variable {
+interface Variable {
   readonly type: SqlType
   value: Value
 }
