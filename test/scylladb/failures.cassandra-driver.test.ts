@@ -121,8 +121,10 @@ describe('ScyllaDB over a connection that fails', {
 
   test('a silent server: what was sent is unknown, and nothing is sent later', async () => {
     const client = create({ timeoutMs: 400 })
-    await client.execute(insert, ['silent', 0])
-    await client.execute(add, ['silent'])
+    // It connects and prepares: on a busy machine that takes its time.
+    const patient = { timeoutMs: 10_000 }
+    await client.execute(insert, ['silent', 0], patient)
+    await client.execute(add, ['silent'], patient)
     await proxy.setMode('blackhole')
     const work = [
       ...Array.from({ length: 10 }, (_, i) => client.execute(insert, ['silent', i + 1])),
@@ -263,7 +265,7 @@ describe('ScyllaDB over a connection that fails', {
 
   test('a server that stops for some seconds: each call ends by its deadline, and none is applied twice', async () => {
     const client = create({ timeoutMs: 500, retry: { retries: 3 } })
-    await client.execute(add, ['paused'])
+    await client.execute(add, ['paused'], { timeoutMs: 10_000 })
     server.pause()
     let sent = 1
     let known = 1
@@ -385,7 +387,7 @@ describe('ScyllaDB over a connection that fails', {
 
   test('closing with a silent server ends in time, and frees the connection', async () => {
     const client = create({ timeoutMs: 300, drainTimeoutMs: 500 })
-    await client.execute(select, ['closing'])
+    await client.execute(select, ['closing'], { timeoutMs: 10_000 })
     await proxy.setMode('blackhole')
     const pending = failure(client.execute(select, ['closing']), 300)
     const started = performance.now()
