@@ -1,22 +1,28 @@
-import type { Client, Host, QueryOptions, types } from 'cassandra-driver'
+import type { Client, Host } from 'cassandra-driver'
 import { type Attempt, DriverFailure, type Failure, type Pool } from '../../src/core/index.ts'
-import {
-  type CqlBatch,
-  type CqlCapabilities,
-  type CqlReply,
-  type CqlRequest,
-  type CqlSettings,
-  type CqlStatement,
-  type CqlValue,
-  consistencies,
-  type Hosts,
-  type Notice,
-  type ScyllaDriver,
+import type {
+  CqlBatch,
+  CqlCapabilities,
+  CqlReply,
+  CqlRequest,
+  Hosts,
+  Notice,
+  ScyllaDriver,
 } from '../../src/scylladb/index.ts'
-import { type Codec, codecOf, type NativeType } from './cassandra-driver/codec.ts'
 import { explain } from './cassandra-driver/failures.ts'
 import { clientOf, load, typeParser } from './cassandra-driver/library.ts'
 import type { CassandraDriverOptions } from './cassandra-driver/options.ts'
+import {
+  type Bytes,
+  bind,
+  checkAwaited,
+  type Library,
+  type Prepared,
+  Preparing,
+  preparedOf,
+  replyOf,
+  Sending,
+} from './cassandra-driver/requests.ts'
 import { type Settings, settingsOf } from './cassandra-driver/settings.ts'
 
 export type { CassandraDriverOptions, TlsOptions } from './cassandra-driver/options.ts'
@@ -34,25 +40,11 @@ export function cassandraDriver(options: CassandraDriverOptions = {}): ScyllaDri
   return new CassandraDriver(settingsOf(options))
 }
 
-/** The library's client, and what is known of the statements that it has prepared. */
-interface Opened {
-  readonly client: Client
+/** The library's client, and what is needed beside it. */
+interface Opened extends Library {
   /** Shared with the client. */
   readonly contactPoints: string[]
   readonly localDataCenter: string
-  readonly parse: (name: string) => NativeType
-  readonly timestamp: (microseconds: bigint) => number | types.Long
-  /** By the columns that the server described: others come when it prepares anew. */
-  readonly codecs: WeakMap<object, readonly Codec[]>
-}
-
-/** What the library knows of a prepared statement. It does not declare it. */
-interface PreparedInfo {
-  readonly meta?: { readonly columns: readonly Column[] }
-}
-interface Column {
-  readonly name: string
-  readonly type: NativeType
 }
 
 class CassandraDriver implements ScyllaDriver {
@@ -84,45 +76,53 @@ class CassandraDriver implements ScyllaDriver {
     }
   }
 
-  execute(request: CqlRequest, attempt: Attempt): Promise<CqlReply> {
-    return this.#run(attempt, async (opened) => {
+  async execute(request: CqlRequest, attempt: Attempt): Promise<CqlReply> {
+    const opened = this.#ready() ?? (await this.#connected(attempt))
+    this.#begin()
+    try {
       const { cql, parameters } = request
-      const columns = this.#columns(opened, cql) ?? (await this.#prepare(opened, cql, attempt))
-      const values = bind(this.#codecs(opened, columns), columns, parameters)
+      const statement = preparedOf(opened, cql) ?? (await this.#prepare(opened, cql, attempt))
+      const values = bind(statement, parameters, '')
       const options = new Sending(opened, attempt, request, request)
-      return this.#reply(opened, await opened.client.execute(cql, values, options))
-    })
+      return replyOf(await opened.client.execute(cql, values, options), opened.parse)
+    } finally {
+      this.#end()
+    }
   }
 
-  batch(batch: CqlBatch, attempt: Attempt): Promise<CqlReply> {
-    return this.#run(attempt, async (opened) => {
+  async batch(batch: CqlBatch, attempt: Attempt): Promise<CqlReply> {
+    const opened = this.#ready() ?? (await this.#connected(attempt))
+    this.#begin()
+    try {
       const queries: { query: string; params: Bytes[] }[] = []
       for (const [i, { cql, parameters }] of batch.statements.entries()) {
-        const columns = this.#columns(opened, cql) ?? (await this.#prepare(opened, cql, attempt))
-        const where = `statement ${i + 1}: `
-        const params = bind(this.#codecs(opened, columns), columns, parameters, where)
-        queries.push({ query: cql, params })
+        const statement = preparedOf(opened, cql) ?? (await this.#prepare(opened, cql, attempt))
+        queries.push({ query: cql, params: bind(statement, parameters, `statement ${i + 1}: `) })
       }
       const options = new Sending(opened, attempt, batch, undefined)
       options.logged = batch.type === 'logged'
       options.counter = batch.type === 'counter'
-      return this.#reply(opened, await opened.client.batch(queries, options))
-    })
+      return replyOf(await opened.client.batch(queries, options), opened.parse)
+    } finally {
+      this.#end()
+    }
   }
 
   async ping(attempt: Attempt): Promise<void> {
-    await this.#run(attempt, (opened) => {
+    const opened = this.#ready() ?? (await this.#connected(attempt))
+    this.#begin()
+    try {
       const options = new Sending(opened, attempt, undefined, undefined)
       options.prepare = false
-      return opened.client.execute('SELECT key FROM system.local', [], options)
-    })
+      await opened.client.execute('SELECT key FROM system.local', [], options)
+    } finally {
+      this.#end()
+    }
   }
 
   async hosts(attempt: Attempt): Promise<Hosts> {
-    return this.#run(attempt, async (opened) => {
-      const local = localHosts(opened)
-      return { up: local.filter((host) => host.isUp()).length, total: local.length }
-    })
+    const local = localHosts(this.#ready() ?? (await this.#connected(attempt)))
+    return { up: local.filter((host) => host.isUp()).length, total: local.length }
   }
 
   async close(): Promise<void> {
@@ -142,39 +142,31 @@ class CassandraDriver implements ScyllaDriver {
 
   // Requests -------------------------------------------------------------------------------------
 
-  async #run<T>(attempt: Attempt, work: (opened: Opened) => Promise<T>): Promise<T> {
-    let opened = this.#ready()
-    this.#inFlight++
+  async #connected(attempt: Attempt): Promise<Opened> {
+    this.#waiting++
+    this.pool.onChange?.()
     try {
-      if (opened === undefined) {
-        this.#waiting++
-        this.pool.onChange?.()
-        try {
-          opened = await this.#open()
-        } finally {
-          this.#waiting--
-        }
-        checkAwaited(attempt)
-      }
-      this.pool.onChange?.()
-      return await work(opened)
+      const opened = await this.#open()
+      checkAwaited(attempt)
+      return opened
     } finally {
-      this.#inFlight--
-      this.#lastUse = performance.now()
+      this.#waiting--
       this.pool.onChange?.()
     }
   }
 
-  /** What the server says of the parameters, if it has been asked. */
-  #columns({ client }: Opened, cql: string): readonly Column[] | undefined {
-    const metadata = client.metadata as unknown as {
-      getPreparedInfo(keyspace: string | undefined, query: string): PreparedInfo
-    }
-    return metadata.getPreparedInfo(client.keyspace, cql).meta?.columns
+  #begin(): void {
+    this.#inFlight++
+    this.pool.onChange?.()
+  }
+
+  #end(): void {
+    if (--this.#inFlight === 0) this.#lastUse = performance.now()
+    this.pool.onChange?.()
   }
 
   /** The library prepares a statement when it is run, and only then. So it is run, up to where it would be sent. */
-  async #prepare(opened: Opened, cql: string, attempt: Attempt): Promise<readonly Column[]> {
+  async #prepare(opened: Opened, cql: string, attempt: Attempt): Promise<Prepared> {
     const options = new Preparing()
     try {
       await opened.client.execute(cql, [], options)
@@ -182,43 +174,9 @@ class CassandraDriver implements ScyllaDriver {
       if (!options.isPrepared) throw error
     }
     checkAwaited(attempt)
-    const columns = this.#columns(opened, cql)
-    if (columns !== undefined) return columns
+    const statement = preparedOf(opened, cql)
+    if (statement !== undefined) return statement
     throw new DriverFailure({ kind: 'internal', detail: 'the statement was not prepared' })
-  }
-
-  #codecs({ codecs, parse }: Opened, columns: readonly Column[]): readonly Codec[] {
-    let found = codecs.get(columns)
-    if (found === undefined) {
-      found = columns.map(({ type }) => codecOf(type, parse))
-      codecs.set(columns, found)
-    }
-    return found
-  }
-
-  #reply({ parse }: Opened, result: types.ResultSet): CqlReply {
-    const described: readonly Column[] = (result.columns as readonly Column[] | null) ?? []
-    const warnings: readonly string[] = result.info.warnings ?? []
-    const codecs = described.map(({ type }) => codecOf(type, parse))
-    const columns = described.map(({ name }, i) => ({ name, type: (codecs[i] as Codec).name }))
-    if (new Set(columns.map(({ name }) => name)).size < columns.length) {
-      // The library has rows by name, and so only one of the two.
-      const detail = 'two columns of the result have the same name: give them names by AS'
-      throw new DriverFailure({ kind: 'invalid', detail })
-    }
-    const native = (result.rows ?? []) as readonly Readonly<Record<string, unknown>>[]
-    const rows = native.map((row) => {
-      const values = new Array<CqlValue>(columns.length)
-      for (let i = 0; i < values.length; i++) {
-        const value = row[(described[i] as Column).name]
-        const { decode } = codecs[i] as Codec
-        if (value === null || value === undefined) values[i] = null
-        else values[i] = decode === undefined ? (value as CqlValue) : decode(value as never)
-      }
-      return values
-    })
-    const { rawPageState } = result as { rawPageState?: Buffer }
-    return { columns, rows, pagingState: rawPageState && new Uint8Array(rawPageState), warnings }
   }
 
   // The client -----------------------------------------------------------------------------------
@@ -268,7 +226,7 @@ class CassandraDriver implements ScyllaDriver {
         const number = Number(microseconds)
         return Number.isSafeInteger(number) ? number : Long.fromString(String(microseconds))
       },
-      codecs: new WeakMap(),
+      statements: new Map(),
     }
     if (this.#closed) {
       await this.#retire(opened)
@@ -326,89 +284,4 @@ class CassandraDriver implements ScyllaDriver {
 
 function localHosts({ client, localDataCenter }: Opened): Host[] {
   return client.hosts.values().filter(({ datacenter }) => datacenter === localDataCenter)
-}
-
-/** How a request says what is to be done with it. */
-class Sending implements QueryOptions {
-  prepare = true
-  readonly isIdempotent = false
-  readonly consistency: number
-  readonly readTimeout: number
-  serialConsistency?: number
-  timestamp?: number | types.Long
-  fetchSize?: number
-  pageState?: Buffer
-  logged?: boolean
-  counter?: boolean
-  readonly #attempt: Attempt
-
-  constructor(
-    opened: Opened,
-    attempt: Attempt,
-    settings: CqlSettings | undefined,
-    page: Pick<CqlRequest, 'pageSize' | 'pagingState'> | undefined,
-  ) {
-    const { consistency = 'LOCAL_ONE', serialConsistency, timestamp } = settings ?? {}
-    this.#attempt = attempt
-    // Their numbers on the wire are their places in the list.
-    const level = consistencies.indexOf(consistency)
-    // The library takes a 0, which is ANY, for none, and ONE in its place; but not this one.
-    this.consistency = level === 0 ? (Object(0) as number) : level
-    // The pipeline ends the wait. A moment later, so that an answer which never comes counts against the connection.
-    this.readTimeout = Math.max(1, Math.ceil(attempt.due - performance.now())) + 50
-    if (serialConsistency !== undefined) {
-      this.serialConsistency = consistencies.indexOf(serialConsistency)
-    }
-    if (timestamp !== undefined) this.timestamp = opened.timestamp(timestamp)
-    if (page !== undefined) this.fetchSize = page.pageSize
-    if (page?.pagingState !== undefined) this.pageState = Buffer.from(page.pagingState)
-  }
-
-  /** The library asks for it while it writes the request, and at no other time: now, or never. */
-  get traceQuery(): boolean {
-    checkAwaited(this.#attempt)
-    this.#attempt.sent = true
-    return false
-  }
-}
-
-/** Stops where `Sending` would be sent. */
-class Preparing implements QueryOptions {
-  readonly prepare = true
-  readonly isIdempotent = false
-  isPrepared = false
-
-  get traceQuery(): boolean {
-    this.isPrepared = true
-    throw new DriverFailure({ kind: 'aborted', detail: 'prepared' })
-  }
-}
-
-/** @throws DriverFailure if nobody waits any more: what has not been sent by then must not be */
-function checkAwaited({ over }: Attempt): void {
-  if (over) throw new DriverFailure({ kind: 'aborted', outcome: 'not-applied' })
-}
-
-type Bytes = Buffer | null | undefined
-
-/** @throws DriverFailure of kind `invalid` */
-function bind(
-  codecs: readonly Codec[],
-  columns: readonly Column[],
-  parameters: CqlStatement['parameters'],
-  where = '',
-): Bytes[] {
-  if (parameters.length !== codecs.length) {
-    const detail = `${where}there are ${parameters.length} parameters for ${codecs.length} markers`
-    throw new DriverFailure({ kind: 'invalid', outcome: 'not-applied', detail })
-  }
-  return codecs.map((codec, i) => {
-    const value = parameters[i]
-    if (value === null || value === undefined) return value
-    const bytes = codec.encode(value)
-    if (bytes !== undefined) return bytes
-    const { name } = columns[i] as Column
-    const detail = `${where}parameter ${i + 1} (${name}) is no ${codec.name}`
-    throw new DriverFailure({ kind: 'invalid', outcome: 'not-applied', detail })
-  })
 }

@@ -83,6 +83,7 @@ interface Leveled extends CallOptions {
   readonly consistency?: unknown
 }
 
+const none: ExecuteOptions = {}
 const nothing: CqlReply = { columns: [], rows: [], pagingState: undefined, warnings: [] }
 const names = { duration: 'scylladb_query_duration_seconds', label: 'consistency_level' }
 const statementNames = [...settingNames, 'ttlSeconds', 'pageSize'] as const
@@ -321,7 +322,7 @@ export class ScyllaDB extends Client<ScyllaDriver> {
     let operation: Operation<T>
     let request: CqlRequest
     try {
-      const given = known(options, ...statementNames) ?? {}
+      const given = options === undefined ? none : (known(options, ...statementNames) ?? none)
       const { pageSize = standard } = given
       const made = this.#requests.statement(cql, parameters, given, pageSize, pagingState)
       if (reads !== undefined && !made.reading.reads) throw invalid(`${reads} is for SELECT`)
@@ -366,16 +367,30 @@ function isShare(value: unknown): boolean {
 }
 
 /** Page after page, up to so many rows. */
-async function readOn(
+function readOn(
   driver: ScyllaDriver,
   request: CqlRequest,
   attempt: Attempt,
   most: number,
 ): Promise<CqlReply> {
-  const first = await driver.execute(request, attempt)
-  let { pagingState } = first
-  if (pagingState === undefined || first.rows.length >= most) return first
+  return driver
+    .execute(request, attempt)
+    .then((first) =>
+      first.pagingState === undefined || first.rows.length >= most
+        ? first
+        : readRest(driver, request, attempt, most, first),
+    )
+}
+
+async function readRest(
+  driver: ScyllaDriver,
+  request: CqlRequest,
+  attempt: Attempt,
+  most: number,
+  first: CqlReply,
+): Promise<CqlReply> {
   const rows = [...first.rows]
+  let { pagingState } = first
   while (pagingState !== undefined && rows.length < most) {
     const reply: CqlReply = await driver.execute({ ...request, pagingState }, attempt)
     // Not `push(...rows)`: a page may have more than a call may have arguments.

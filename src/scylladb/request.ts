@@ -266,7 +266,13 @@ function withTtl(
 
 // Operations -------------------------------------------------------------------------------------
 
-const operations = new Map<unknown, Map<string, Operation<never>>>()
+interface Pair {
+  idempotent?: Operation<never>
+  other?: Operation<never>
+}
+type Levels = Map<Consistency, Pair>
+/** By what is made of the reply, and by name. Of each call: no key is made of these. */
+const operations = new Map<unknown, Map<string, Levels>>()
 
 /** One constant for each kind of statement, its consistency, and what is made of its reply. */
 export function operationOf<T, N>(
@@ -275,18 +281,20 @@ export function operationOf<T, N>(
   { consistency, idempotent }: CqlSettings,
   decode: (reply: N) => T,
 ): Operation<T> {
-  let ofDecode = operations.get(decode)
-  if (ofDecode === undefined) {
-    ofDecode = new Map()
-    operations.set(decode, ofDecode)
-  }
-  const key = `${name} ${consistency} ${idempotent}`
-  let operation = ofDecode.get(key) as Operation<T> | undefined
-  if (operation === undefined) {
-    operation = { name, write: !reads, idempotent, label: consistency, decode: decode as never }
-    ofDecode.set(key, operation as Operation<never>)
-  }
-  return operation
+  const ofDecode = entry(operations, decode, () => new Map<string, Levels>())
+  const levels = entry(ofDecode, name, (): Levels => new Map())
+  const pair = entry(levels, consistency, (): Pair => ({}))
+  const which = idempotent ? 'idempotent' : 'other'
+  pair[which] ??= { name, write: !reads, idempotent, label: consistency, decode: decode as never }
+  return pair[which] as Operation<T>
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const found = map.get(key)
+  if (found !== undefined) return found
+  const made = make()
+  map.set(key, made)
+  return made
 }
 
 /** `UPDATE IF` for a lightweight transaction: what its failure leaves behind is another question. */
