@@ -1,6 +1,6 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { type InfraError, isInfraError } from '../../src/core/index.ts'
 import type { CqlReply, ScyllaDB } from '../../src/scylladb/index.ts'
+import { failure } from '../chaos/failure.ts'
 import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 import { ownKeyspace } from '../engines/own.ts'
@@ -9,15 +9,6 @@ import { readOnlyToken, token } from './scylladb-scripted.ts'
 
 const server = await engine('cassandra')
 const keyspace = await ownKeyspace(server)
-
-async function failure(work: Promise<unknown>): Promise<InfraError> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 describe('the gateway over a real engine', needs(server), async () => {
   if (server.missing !== undefined) {

@@ -3,19 +3,10 @@ import { promisify } from 'node:util'
 import { Decimal128, Double, ObjectId, UUID } from 'bson'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { type DataApiOptions, dataApi } from '../../adapters/mongodb/data-api.ts'
-import { type InfraError, isInfraError } from '../../src/core/index.ts'
 import { type Collection, type Document, MongoDB } from '../../src/mongodb/index.ts'
+import { failure } from '../chaos/failure.ts'
 import { json, serve } from '../chaos/http.ts'
 import { Atlas, Ferretdb } from './stand-ins/data-api.ts'
-
-async function failure(work: Promise<unknown>): Promise<InfraError> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 function open(options: DataApiOptions): MongoDB {
   const client = new MongoDB(dataApi(options), { logger: false })

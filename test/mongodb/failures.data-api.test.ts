@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { ObjectId } from 'bson'
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { type DataApiOptions, dataApi } from '../../adapters/mongodb/data-api.ts'
-import { type ClientOptions, type InfraError, isInfraError } from '../../src/core/index.ts'
+import type { ClientOptions, InfraError } from '../../src/core/index.ts'
 import { MongoDB } from '../../src/mongodb/index.ts'
+import { failureInTime as failure } from '../chaos/failure.ts'
 import {
   badGateway,
   cutShort,
@@ -23,21 +24,6 @@ import { eventually, startMongodbGateway, token } from '../gateway/mongodb-gatew
 interface Thing {
   _id: unknown
   n?: number
-}
-
-/** How much later than its deadline a call may settle: far more than promised, for machines that are busy. */
-const slackMs = 1500
-
-/** The error of a call that must fail, by its deadline. */
-async function failure(work: Promise<unknown>, withinMs = 5000): Promise<InfraError> {
-  const started = performance.now()
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  expect(performance.now() - started).toBeLessThan(withinMs + slackMs)
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
 }
 
 function open(options: DataApiOptions, clientOptions: ClientOptions = {}): MongoDB {

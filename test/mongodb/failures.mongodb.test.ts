@@ -2,24 +2,13 @@ import { once } from 'node:events'
 import { Long, type MongoClient } from 'mongodb'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { mongodb } from '../../adapters/mongodb/mongodb.ts'
-import { type InfraError, isInfraError } from '../../src/core/index.ts'
+import type { InfraError } from '../../src/core/index.ts'
 import { MongoDB } from '../../src/mongodb/index.ts'
+import { failure, slackMs } from '../chaos/failure.ts'
 import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 
 const server = await engine('mongodb-process')
-
-/** How much later than its deadline a call may settle: far more than promised, for machines that are busy. */
-const slackMs = 2000
-
-async function failure(work: Promise<unknown>): Promise<InfraError> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 describe('MongoDB over a connection that fails', needs(server), async () => {
   if (server.missing !== undefined) {

@@ -16,13 +16,14 @@ import type { MongoClient } from 'mongodb'
 import { afterAll, describe, expect, test } from 'vitest'
 import { memory } from '../../adapters/mongodb/memory.ts'
 import { mongodb } from '../../adapters/mongodb/mongodb.ts'
-import { type InfraError, isInfraError } from '../../src/core/index.ts'
+import { isInfraError } from '../../src/core/index.ts'
 import {
   type Collection,
   type Document,
   MongoDB,
   type ServerError,
 } from '../../src/mongodb/index.ts'
+import { failure } from '../chaos/failure.ts'
 import { engine, needs } from '../engines/index.ts'
 
 type Row = Document & { _id: unknown }
@@ -30,15 +31,6 @@ type Row = Document & { _id: unknown }
 const open = (options = {}) => new MongoDB(memory(options), { logger: false })
 const fresh = <T extends object = Row>(options = {}) =>
   open(options).database().collection<T>('rows')
-
-async function failure(work: Promise<unknown>): Promise<InfraError> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 const codeOf = async (work: Promise<unknown>) => ((await failure(work)).native as ServerError).code
 

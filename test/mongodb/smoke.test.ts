@@ -1,20 +1,11 @@
 import { Binary, BSONRegExp, Decimal128, Double, Long, ObjectId, Timestamp, UUID } from 'mongodb'
 import { afterAll, describe, expect, test } from 'vitest'
 import { mongodb } from '../../adapters/mongodb/mongodb.ts'
-import { type InfraError, isInfraError } from '../../src/core/index.ts'
 import { type Document, MongoDB } from '../../src/mongodb/index.ts'
+import { failure } from '../chaos/failure.ts'
 import { engine, needs } from '../engines/index.ts'
 
 const server = await engine('mongodb')
-
-async function failure(work: Promise<unknown>): Promise<InfraError> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 describe('MongoDB over the driver', needs(server), () => {
   if (server.missing !== undefined) {

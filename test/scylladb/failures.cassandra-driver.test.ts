@@ -4,9 +4,10 @@ import {
   type CassandraDriverOptions,
   cassandraDriver,
 } from '../../adapters/scylladb/cassandra-driver.ts'
-import { type InfraError, isInfraError } from '../../src/core/index.ts'
+import type { InfraError } from '../../src/core/index.ts'
 import { ScyllaDB, type ScyllaOptions } from '../../src/scylladb/index.ts'
 import { collectLines } from '../../src/testing/collect.ts'
+import { failureInTime as failure, slackMs } from '../chaos/failure.ts'
 import { startProxy } from '../chaos/proxy.ts'
 import { startCassandra } from '../engines/cassandra.ts'
 import { engine, needs } from '../engines/index.ts'
@@ -15,23 +16,9 @@ import { ownKeyspace } from '../engines/own.ts'
 const server = await engine('cassandra-process')
 const keyspace = await ownKeyspace(server)
 
-/** How much later than its deadline a call may settle: far more than promised, for machines that are busy. */
-const slackMs = 2000
 const insert = 'INSERT INTO rows (k, n) VALUES (?, ?)'
 const select = 'SELECT n FROM rows WHERE k = ?'
 const add = 'UPDATE counters SET c = c + 1 WHERE k = ?'
-
-/** The error of a call that must fail, by its deadline. */
-async function failure(work: Promise<unknown>, withinMs = 5000): Promise<InfraError> {
-  const started = performance.now()
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  expect(performance.now() - started).toBeLessThan(withinMs + slackMs)
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 describe('ScyllaDB over a connection that fails', {
   ...needs(server),

@@ -4,6 +4,7 @@ import { afterAll, afterEach, describe, expect, onTestFinished, test, vi } from 
 import { type GatewayOptions, gateway } from '../../adapters/scylladb/gateway.ts'
 import { type InfraError, isInfraError } from '../../src/core/index.ts'
 import { ScyllaDB, type ScyllaOptions } from '../../src/scylladb/index.ts'
+import { failureInTime as failure } from '../chaos/failure.ts'
 import {
   badGateway,
   cutShort,
@@ -26,21 +27,6 @@ const select = 'SELECT a FROM k.t'
 const insert = 'INSERT INTO k.t (a) VALUES (?)'
 /** What may not be sent twice. */
 const condition = 'INSERT INTO k.t (a) VALUES (?) IF NOT EXISTS'
-
-/** How much later than its deadline a call may settle: far more than promised, for machines that are busy. */
-const slackMs = 1500
-
-/** The error of a call that must fail, by its deadline. */
-async function failure(work: Promise<unknown>, withinMs = 5000): Promise<InfraError> {
-  const started = performance.now()
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  expect(performance.now() - started).toBeLessThan(withinMs + slackMs)
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 function open(options: GatewayOptions, clientOptions: ScyllaOptions = {}): ScyllaDB {
   const client = new ScyllaDB(gateway({ token, ...options }), {

@@ -2,25 +2,15 @@ import { once } from 'node:events'
 import { type Connection, createConnection, type RowDataPacket } from 'mysql2/promise'
 import { afterAll, afterEach, describe, expect, test } from 'vitest'
 import { type Mysql2Options, mysql2 } from '../../adapters/sql/mysql2.ts'
-import { type ClientOptions, type InfraError, isInfraError } from '../../src/core/index.ts'
+import type { ClientOptions, InfraError } from '../../src/core/index.ts'
 import { Sql } from '../../src/sql/index.ts'
+import { failure, slackMs } from '../chaos/failure.ts'
 import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 
 const server = await engine('mysql-process')
 
-/** How much later than its deadline a call may settle: far more than promised, for machines that are busy. */
-const slackMs = 2000
 const database = 'dualport_failures'
-
-async function failure(work: Promise<unknown>): Promise<InfraError> {
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 describe('mysql2 over a connection that fails', needs(server), async () => {
   if (server.missing !== undefined) {

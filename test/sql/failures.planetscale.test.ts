@@ -2,13 +2,9 @@ import { once } from 'node:events'
 import type { RowDataPacket } from 'mysql2/promise'
 import { afterAll, afterEach, describe, expect, onTestFinished, test } from 'vitest'
 import { planetscale } from '../../adapters/sql/planetscale.ts'
-import {
-  type ClientOptions,
-  detachedAttempt,
-  type InfraError,
-  isInfraError,
-} from '../../src/core/index.ts'
+import { type ClientOptions, detachedAttempt, type InfraError } from '../../src/core/index.ts'
 import { Sql, type Statement } from '../../src/sql/index.ts'
+import { failureInTime as failure } from '../chaos/failure.ts'
 import {
   badGateway,
   cutShort,
@@ -25,21 +21,6 @@ import { startProxy } from '../chaos/proxy.ts'
 import { engine, needs } from '../engines/index.ts'
 import { ownDatabase } from '../engines/own.ts'
 import { eventually, startMysqlGateway, token } from '../gateway/mysql-gateway.ts'
-
-/** How much later than its deadline a call may settle: far more than promised, for machines that are busy. */
-const slackMs = 1500
-
-/** The error of a call that must fail, by its deadline. */
-async function failure(work: Promise<unknown>, withinMs = 5000): Promise<InfraError> {
-  const started = performance.now()
-  const error = await work.then(
-    () => undefined,
-    (error: unknown) => error,
-  )
-  expect(performance.now() - started).toBeLessThan(withinMs + slackMs)
-  if (!isInfraError(error)) throw error ?? new Error('it succeeded')
-  return error
-}
 
 function open(url: string, options: ClientOptions = {}): Sql {
   const client = new Sql(planetscale({ url, username: 'app', password: token }), {
