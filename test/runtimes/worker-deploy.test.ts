@@ -7,8 +7,11 @@ import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { afterAll, expect, test } from 'vitest'
 
-/** Bytes, gzip. It carries every backend's HTTP adapter, bson with MongoDB's, and embedded ones. Raise it knowingly. */
-const limit = 104 * 1024
+/**
+ * Bytes, gzip, not minified. It carries every backend's HTTP adapter, bson with MongoDB's, PlanetScale's client with
+ * MySQL's, and embedded ones. Raise it knowingly: SQL and CQL are 28 KB of it.
+ */
+const limit = 132 * 1024
 
 const scratch = await mkdtemp(join(tmpdir(), 'dualport-'))
 afterAll(() => rm(scratch, { recursive: true }))
